@@ -1,0 +1,248 @@
+"""The intermediate representation: what every dialect is translated into and what the passes work on.
+
+Rich and named where the snapshot is flat and numbered. A front end builds a ``Project`` and says vendor differences with codes
+(hash, space, unit, mode, what a missing attribute means); nothing downstream knows the dialect. Everything is a rule: a disabled
+flag, a prerequisite, an override, a schedule, a layer or a holdout is a rule with its own reason placed before the others.
+
+Immutable; used by ``config_sync`` only.
+"""
+
+from typing import Any
+
+import msgspec
+
+from evaluator.snapshot import opcodes as codes
+
+FALSE, TRUE, UNKNOWN = 0, 1, 2  # truth values of a condition
+
+Pointer = tuple[str | int, ...]
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where something was written: the document's name and the path of keys and indices inside it."""
+
+    document: str
+    pointer: Pointer = ()
+
+    def child(self, *steps: str | int) -> "Origin":
+        return Origin(self.document, self.pointer + steps)
+
+
+NOWHERE = Origin("")
+
+
+class Attribute(msgspec.Struct, frozen=True):
+    """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``."""
+
+    name: str
+    path: tuple[str | int, ...] = ()
+    fallback: "Attribute | None" = None
+    empty_is_missing: bool = False
+
+
+TARGETING_KEY = Attribute("targetingKey")
+
+
+class Expression(msgspec.Struct, frozen=True):
+    """A node of a value expression: a ``NODE_*`` code, its children, its flavour, and a CONSTANT's value."""
+
+    op: int
+    children: "tuple[Expression, ...]" = ()
+    value: Any = None
+    mode: int = 0
+
+
+class Window(msgspec.Struct, frozen=True):
+    """A recurring and/or absolute time window; every part that is given must hold. ``zone`` is an IANA name."""
+
+    days: tuple[int, ...] = ()  # 0 = Monday; empty = every day
+    minutes: tuple[int, int] | None = None  # of the local day, both inclusive
+    dates: tuple[int, int] | None = None  # days since 1970-01-01, both inclusive
+    absolute: tuple[int, int] | None = None  # microseconds since the epoch, both inclusive
+    zone: str | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    latitude: float
+    longitude: float
+    radius: float
+    km_per_unit: float = 1.0
+
+
+class Bucketing(msgspec.Struct, frozen=True):
+    """How a unit becomes a bucket: hash of ``prefix + unit + suffix``, then the space."""
+
+    hash: int = codes.HASH_MURMUR3_32
+    space: int = codes.SPACE_FULL
+    unit: int = codes.UNIT_TEXT
+    source: Attribute | Expression = TARGETING_KEY
+    seed: int = 0
+    total: int = 0
+    prefix: str = ""
+    suffix: str = ""
+
+
+# --- conditions -------------------------------------------------------------------------------------------------------
+
+
+class Test(msgspec.Struct, frozen=True, tag=True):
+    """One operator on one attribute. ``operator`` and its operand:
+
+    =============================================  ====================================================================
+    equal                                          str | int | float | bool | None | list | dict
+    one_of                                         tuple of str | int | float | bool | None
+    less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT)
+    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD; operand already folded)
+    matches                                        str: the pattern (``config_sync.regex`` dialect)
+    time                                           int microseconds (``compare``)
+    version                                        str (``compare``; ``mode``: MODE_VERSION_*)
+    length                                         int (``compare``)
+    distance                                       Place (``compare``)
+    window                                         Window
+    now                                            int microseconds (``compare``; no attribute)
+    contains_all, contains_any                     tuple of JSON values
+    path                                           (path: tuple of str | int, expected JSON value)
+    exists                                         None
+    =============================================  ====================================================================
+
+    ``negate`` inverts the operator's own yes or no. ``missing`` and ``mistyped`` are the test's *final* truth (not inverted)
+    when there is no such attribute, and when the operator doesn't apply to the value.
+    """
+
+    operator: str
+    attribute: Attribute | None = None
+    operand: Any = None
+    compare: int = codes.CMP_EQ
+    mode: int = 0
+    negate: bool = False
+    missing: int = FALSE
+    mistyped: int = FALSE
+    origin: Origin = NOWHERE
+
+
+class All(msgspec.Struct, frozen=True, tag=True):
+    """True when every child is; an empty one is true."""
+
+    children: "tuple[Condition, ...]"
+
+
+class Any_(msgspec.Struct, frozen=True, tag=True):
+    """True when some child is; an empty one is false."""
+
+    children: "tuple[Condition, ...]"
+
+
+class Not(msgspec.Struct, frozen=True, tag=True):
+    child: "Condition"
+
+
+class SegmentReference(msgspec.Struct, frozen=True, tag=True):
+    """A reusable condition by name; the link pass replaces it."""
+
+    name: str
+    origin: Origin = NOWHERE
+
+
+class Prerequisite(msgspec.Struct, frozen=True, tag=True):
+    """True when another flag answers one of these variants, without an error."""
+
+    flag: str
+    variants: tuple[str, ...]
+    origin: Origin = NOWHERE
+
+
+class InBucket(msgspec.Struct, frozen=True, tag=True):
+    """True when the unit's bucket lies in one of the inclusive ranges; ``missing`` when there is no unit."""
+
+    bucketing: Bucketing
+    ranges: tuple[tuple[int, int], ...]
+    missing: int = FALSE
+
+
+class Truthy(msgspec.Struct, frozen=True, tag=True):
+    """True when the expression's value is truthy in JSONLogic's sense."""
+
+    expression: Expression
+
+
+Condition = Test | All | Any_ | Not | SegmentReference | Prerequisite | InBucket | Truthy
+
+# --- outcomes ---------------------------------------------------------------------------------------------------------
+
+
+class Constant(msgspec.Struct, frozen=True, tag=True):
+    """Always this variant."""
+
+    variant: str
+
+
+class NoAnswer(msgspec.Struct, frozen=True, tag=True):
+    """No value: the caller's default is used."""
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Buckets up to ``last`` (inclusive, from the previous range's end) go to ``variant``; None = no answer, NEXT_RULE = fall through."""
+
+    last: int
+    variant: str | None
+
+
+NEXT_RULE = "\x00next"  # not a possible variant name
+
+
+class Split(msgspec.Struct, frozen=True, tag=True):
+    """A variant by bucket. ``on_missing`` and ``past_end`` are ``ON_*`` codes; with ON_VARIANT, ``fallback`` names the variant."""
+
+    bucketing: Bucketing
+    ranges: tuple[Range, ...]
+    on_missing: int = codes.ON_ERROR
+    past_end: int = codes.ON_NEXT_RULE
+    fallback: str | None = None
+
+
+class Computed(msgspec.Struct, frozen=True, tag=True):
+    """The expression's value names the variant (OUTCOME_EXPRESSION)."""
+
+    expression: Expression
+
+
+Outcome = Constant | NoAnswer | Split | Computed
+
+# --- flags ------------------------------------------------------------------------------------------------------------
+
+
+class Variant(msgspec.Struct, frozen=True):
+    name: str
+    value: Any  # JSON value; None = no value
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """Decides when ``condition`` is definitely true (None = always) and ``outcome`` gives an answer."""
+
+    outcome: Outcome
+    reason: int
+    condition: Condition | None = None
+    id: str | None = None
+    origin: Origin = NOWHERE
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """One flag or experiment. ``error`` makes it a tombstone: only ``default`` is kept, with reason PARSE_ERROR."""
+
+    key: str
+    variants: tuple[Variant, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    default: Outcome = NoAnswer()
+    default_reason: int = codes.REASON_STATIC
+    metadata: dict[str, bool | int | float | str] | None = None
+    error: str | None = None
+    origin: Origin = NOWHERE
+
+
+class Project(msgspec.Struct, frozen=True):
+    """A whole set of flags, as one dialect's documents describe it. ``segments`` are what SegmentReference names."""
+
+    dialect: str
+    flags: tuple[Flag, ...] = ()
+    segments: dict[str, Condition] = {}
+    metadata: dict[str, bool | int | float | str] | None = None

@@ -1,0 +1,1 @@
+"""The snapshot format: codes, row layouts, the msgpack body and its encoder. Names only; import the module you need."""

@@ -1,0 +1,206 @@
+"""The one table of numeric codes that a snapshot may contain.
+
+Both cores, the compiler and the disassembler read these; ``setup.py`` turns them into a C header for ``_fast``. Codes are
+append-only: a number, once published, keeps its meaning for ever. No imports, so that ``setup.py`` can run the file alone.
+"""
+
+MAGIC = b"BURGEE\r\n"
+FORMAT_VERSION = 1
+OLDEST_FORMAT_VERSION = 1
+HEADER_BYTES = 24
+
+NONE = 0xFFFFFFFF  # "no such row" in every u32 reference
+NONE_16 = 0xFFFF  # the same in a u16 reference
+
+# Condition operators. The operand's encoding for each is normative in docs/snapshot-format.md.
+OP_EQ_TEXT = 1
+OP_IN_TEXT_SMALL = 2
+OP_IN_TEXT_TABLE = 3
+OP_EQ_NUMBER = 4
+OP_IN_INTEGER = 5
+OP_IN_FLOAT = 6
+OP_EQ_BOOLEAN = 7
+OP_IS_NULL = 8
+OP_EQ_VALUE = 9
+OP_LESS = 10
+OP_LESS_EQUAL = 11
+OP_GREATER = 12
+OP_GREATER_EQUAL = 13
+OP_CONTAINS_TEXT = 14
+OP_STARTS_WITH = 15
+OP_ENDS_WITH = 16
+OP_MATCHES = 17
+OP_TIME = 18
+OP_VERSION = 19
+OP_LENGTH = 20
+OP_DISTANCE = 21
+OP_WINDOW = 22
+OP_NOW = 23
+OP_BUCKET = 24
+OP_PREREQUISITE = 25
+OP_EXPRESSION = 26
+OP_CONTAINS_ALL = 27
+OP_CONTAINS_ANY = 28
+OP_PATH = 29
+OP_EXISTS = 30
+OP_LAST = 30
+
+# Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE and NOW.
+CMP_EQ = 0
+CMP_NE = 1
+CMP_LT = 2
+CMP_LE = 3
+CMP_GT = 4
+CMP_GE = 5
+CMP_MASK = 7
+
+# Mode bits, per operator family.
+MODE_INTEGER = 1  # numbers: the payload is an i64, not a double
+MODE_COERCE_TEXT = 2  # numbers: a numeric string counts as its number
+MODE_CASEFOLD = 1  # text: compare after Unicode case folding (operand already folded)
+MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
+MODE_VERSION_PARTIAL = 16  # versions: "1" and "1.2" mean 1.0.0 and 1.2.0
+MODE_VERSION_SAME_MINOR = 32  # versions: operand ~1.2.3 (same major and minor; the comparison code is ignored)
+MODE_VERSION_SAME_MAJOR = 64  # versions: operand ^1.2.3 (same major; the comparison code is ignored)
+
+# Jump targets in a condition row; any other value is a forward distance in rows, at least 1.
+JUMP_MATCH = 0xFFFF
+JUMP_FAIL = 0xFFFE
+
+# Hash codes. `prefix + unit + suffix` is hashed, as UTF-8.
+HASH_MD5_LE32 = 1  # first 4 bytes of MD5, little-endian (hash_version 1)
+HASH_MD5_INTEGER = 2  # all 16 bytes of MD5 as one big-endian integer; only with SPACE_MODULO
+HASH_MURMUR3_32 = 3  # MurmurHash3_x86_32 with the row's seed (hash_version 2)
+HASH_LAST = 3
+
+# Space codes: from the hash to the bucket.
+SPACE_FULL = 0  # the hash itself, 0 .. 2**32-1
+SPACE_MODULO = 1  # hash % total
+SPACE_MULTIPLY = 2  # (hash * total) >> 32
+SPACE_ABSOLUTE = 3  # abs(hash as int32), 0 .. 2**31
+SPACE_LAST = 3
+
+# What is hashed.
+UNIT_TEXT = 0  # strings as they are, integers and whole floats as decimals; anything else counts as missing
+UNIT_CBOR = 1  # canonical CBOR (RFC 8949, 4.2.1) of any JSON value; whole floats as integers
+UNIT_STRING = 2  # strings only; anything else counts as missing
+UNIT_LAST = 2
+
+# What a split does when there is no unit, or when the bucket lies past the last range.
+ON_NEXT_RULE = 0
+ON_DEFAULT = 1  # the flag's default outcome, with reason DEFAULT
+ON_ERROR = 2  # no value, reason TARGETING_KEY_MISSING
+ON_VARIANT = 3  # the row's `variant`
+ON_LAST = 3
+
+# Range targets besides a variant row.
+TARGET_NEXT_RULE = 0xFFFFFFFE
+TARGET_NO_ANSWER = 0xFFFFFFFF
+
+# Outcome kinds.
+OUTCOME_CONSTANT = 0
+OUTCOME_SPLIT = 1
+OUTCOME_NO_ANSWER = 2
+OUTCOME_EXPRESSION = 3
+OUTCOME_LAST = 3
+
+# Flag states.
+STATE_LIVE = 0
+STATE_TOMBSTONE = 1
+
+# Value kinds of a variant.
+KIND_NONE = 0
+KIND_BOOLEAN = 1
+KIND_STRING = 2
+KIND_INTEGER = 3
+KIND_FLOAT = 4
+KIND_OBJECT = 5
+
+# Attribute flags.
+ATTRIBUTE_EMPTY_IS_MISSING = 1
+
+# Window flags.
+WINDOW_MINUTES = 1
+WINDOW_DATES = 2
+WINDOW_ABSOLUTE = 4
+
+# Expression nodes (JSONLogic and flagd's four additions).
+NODE_CONSTANT = 1
+NODE_VARIABLE = 2
+NODE_LIST = 3
+NODE_IF = 4
+NODE_AND = 5
+NODE_OR = 6
+NODE_NOT = 7
+NODE_TRUTH = 8
+NODE_EQUAL = 9
+NODE_NOT_EQUAL = 10
+NODE_SAME = 11
+NODE_NOT_SAME = 12
+NODE_LESS = 13
+NODE_LESS_EQUAL = 14
+NODE_GREATER = 15
+NODE_GREATER_EQUAL = 16
+NODE_IN = 17
+NODE_CONCATENATE = 18
+NODE_ADD = 19
+NODE_SUBTRACT = 20
+NODE_MULTIPLY = 21
+NODE_DIVIDE = 22
+NODE_MODULO = 23
+NODE_MINIMUM = 24
+NODE_MAXIMUM = 25
+NODE_MAP = 26
+NODE_FILTER = 27
+NODE_REDUCE = 28
+NODE_ALL = 29
+NODE_NO = 30
+NODE_SOME = 31
+NODE_MERGE = 32
+NODE_SUBSTRING = 33
+NODE_MISSING = 34
+NODE_MISSING_SOME = 35
+NODE_STARTS_WITH = 36
+NODE_ENDS_WITH = 37
+NODE_VERSION = 38
+NODE_FRACTIONAL = 39
+NODE_FRACTIONAL_SIGNED = 40
+NODE_FRACTIONAL_CBOR = 41
+NODE_LAST = 41
+
+# Seed of the hash tables in the `sets` section.
+SET_SEED = 0x42555247
+SET_EMPTY_SLOT = 0xFFFFFFFF
+
+# The regex automaton's two fixed states.
+AUTOMATON_DEAD = 0
+AUTOMATON_ACCEPT = 1
+
+# Reason codes carried by rows and by Evaluation; words and error codes are in evaluator/reasons.py.
+REASON_STATIC = 0
+REASON_DEFAULT = 1
+REASON_TARGETING_MATCH = 2
+REASON_SPLIT = 3
+REASON_DISABLED = 4
+REASON_OVERRIDE = 5
+REASON_PREREQUISITE_FAILED = 6
+REASON_NOT_SCHEDULED = 7
+REASON_TARGETING_NOT_MET = 8
+REASON_NOT_IN_ROLLOUT = 9
+REASON_NOT_IN_TRAFFIC = 10
+REASON_NOT_IN_LAYER = 11
+REASON_HELD_OUT = 12
+REASON_FLAG_NOT_FOUND = 16
+REASON_PARSE_ERROR = 17
+REASON_TARGETING_KEY_MISSING = 18
+REASON_TYPE_MISMATCH = 19
+REASON_INVALID_CONTEXT = 20
+REASON_GENERAL = 21
+REASON_UNSUPPORTED = 22
+REASON_FIRST_ERROR = 16
+REASON_LAST = 22
+
+# Ceilings that both cores enforce when they load.
+MAX_PREREQUISITE_RANK = 32
+MAX_PREREQUISITE_COST = 4096
+MAX_EXPRESSION_DEPTH = 64

@@ -1,0 +1,19 @@
+"""The snapshot's msgpack body as the writer sees it. Only ``config_sync`` and tests import this: it needs msgspec, the readers don't."""
+
+from typing import Any
+
+import msgspec
+
+
+class Body(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+    """The nine elements of docs/snapshot-format.md section 2, in order."""
+
+    meta: dict[str, Any]
+    flag_keys: list[str]
+    attribute_names: list[str]
+    paths: list[list[str | int]]
+    variant_names: list[str]
+    rule_ids: list[str]
+    values: list[Any]
+    padding: bytes
+    tables: bytes
