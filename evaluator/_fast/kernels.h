@@ -1,0 +1,197 @@
+/* C kernels of the core: unaligned loads, hashes, and the few CPython shortcuts that pay (docs/decisions/0003).
+ *
+ * Everything is static inline and works on (pointer, length). Multi-byte reads go through memcpy: odd offsets are
+ * legal in the tables, and gcc turns each into one load on x86-64 and arm64 alike.
+ */
+#ifndef BURGEE_KERNELS_H
+#define BURGEE_KERNELS_H
+
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "snapshots are read in place and are little-endian"
+#endif
+
+static inline uint16_t load_u16(const void *p) { uint16_t v; memcpy(&v, p, 2); return v; }
+static inline uint32_t load_u32(const void *p) { uint32_t v; memcpy(&v, p, 4); return v; }
+static inline uint64_t load_u64(const void *p) { uint64_t v; memcpy(&v, p, 8); return v; }
+static inline int32_t load_i32(const void *p) { int32_t v; memcpy(&v, p, 4); return v; }
+static inline int64_t load_i64(const void *p) { int64_t v; memcpy(&v, p, 8); return v; }
+static inline double bits_to_double(uint64_t bits) { double v; memcpy(&v, &bits, 8); return v; }
+
+/* First 8 bytes, zero-padded; never reads past the end. */
+static inline uint64_t text_prefix(const char *p, Py_ssize_t n) {
+    uint64_t v = 0;
+    if (n >= 8) return load_u64(p);
+    if (n >= 4) return (uint64_t)load_u32(p) | ((uint64_t)load_u32(p + n - 4) << (8 * (n - 4)));
+    for (Py_ssize_t i = 0; i < n; i++) v |= (uint64_t)(uint8_t)p[i] << (8 * i);
+    return v;
+}
+
+/* ---- hashes ---------------------------------------------------------------------------------------------------- */
+
+static inline uint32_t rotl32(uint32_t x, int r) { return (x << r) | (x >> (32 - r)); }
+static inline uint64_t rotl64(uint64_t x, int r) { return (x << r) | (x >> (64 - r)); }
+
+/* MurmurHash3_x86_32 (Austin Appleby, public domain algorithm; checked against mmh3 and the published vectors). */
+static inline uint32_t murmur3_32(const char *data, Py_ssize_t n, uint32_t seed) {
+    const uint32_t c1 = 0xcc9e2d51u, c2 = 0x1b873593u;
+    uint32_t h = seed, k;
+    Py_ssize_t blocks = n / 4;
+    for (Py_ssize_t i = 0; i < blocks; i++) {
+        k = load_u32(data + 4 * i) * c1;
+        h = rotl32(h ^ (rotl32(k, 15) * c2), 13) * 5 + 0xe6546b64u;
+    }
+    const uint8_t *tail = (const uint8_t *)data + 4 * blocks;
+    k = 0;
+    switch (n & 3) {
+        case 3: k ^= (uint32_t)tail[2] << 16; /* fall through */
+        case 2: k ^= (uint32_t)tail[1] << 8;  /* fall through */
+        case 1: k ^= tail[0]; h ^= rotl32(k * c1, 15) * c2;
+    }
+    h ^= (uint32_t)n;
+    h ^= h >> 16; h *= 0x85ebca6bu;
+    h ^= h >> 13; h *= 0xc2b2ae35u;
+    return h ^ (h >> 16);
+}
+
+static inline uint64_t mix64(uint64_t k) {
+    k ^= k >> 33; k *= 0xff51afd7ed558ccdULL;
+    k ^= k >> 33; k *= 0xc4ceb9fe1a85ec53ULL;
+    return k ^ (k >> 33);
+}
+
+/* h1 of MurmurHash3_x64_128, seed 0: the snapshot's checksum. */
+static inline uint64_t murmur3_x64_h1(const char *data, Py_ssize_t n) {
+    const uint64_t c1 = 0x87c37b91114253d5ULL, c2 = 0x4cf5ad432745937fULL;
+    uint64_t h1 = 0, h2 = 0, k1, k2;
+    Py_ssize_t blocks = n / 16;
+    for (Py_ssize_t i = 0; i < blocks; i++) {
+        k1 = load_u64(data + 16 * i); k2 = load_u64(data + 16 * i + 8);
+        h1 ^= rotl64(k1 * c1, 31) * c2;
+        h1 = (rotl64(h1, 27) + h2) * 5 + 0x52dce729;
+        h2 ^= rotl64(k2 * c2, 33) * c1;
+        h2 = (rotl64(h2, 31) + h1) * 5 + 0x38495ab5;
+    }
+    const uint8_t *tail = (const uint8_t *)data + 16 * blocks;
+    k1 = k2 = 0;
+    for (Py_ssize_t i = (n & 15) - 1; i >= 8; i--) k2 ^= (uint64_t)tail[i] << (8 * (i - 8));
+    for (Py_ssize_t i = (n & 15) > 8 ? 7 : (n & 15) - 1; i >= 0; i--) k1 ^= (uint64_t)tail[i] << (8 * i);
+    if (n & 15) { h2 ^= rotl64(k2 * c2, 33) * c1; h1 ^= rotl64(k1 * c1, 31) * c2; }
+    h1 ^= (uint64_t)n; h2 ^= (uint64_t)n;
+    h1 += h2; h2 += h1;
+    h1 = mix64(h1); h2 = mix64(h2);
+    return h1 + h2;
+}
+
+/* MD5 (RFC 1321): one 64-byte block into the state; fully unrolled by the compiler from the constant tables. */
+static inline void md5_block(uint32_t s[4], const uint8_t *p) {
+    static const uint32_t K[64] = {
+        0xd76aa478,0xe8c7b756,0x242070db,0xc1bdceee,0xf57c0faf,0x4787c62a,0xa8304613,0xfd469501,
+        0x698098d8,0x8b44f7af,0xffff5bb1,0x895cd7be,0x6b901122,0xfd987193,0xa679438e,0x49b40821,
+        0xf61e2562,0xc040b340,0x265e5a51,0xe9b6c7aa,0xd62f105d,0x02441453,0xd8a1e681,0xe7d3fbc8,
+        0x21e1cde6,0xc33707d6,0xf4d50d87,0x455a14ed,0xa9e3e905,0xfcefa3f8,0x676f02d9,0x8d2a4c8a,
+        0xfffa3942,0x8771f681,0x6d9d6122,0xfde5380c,0xa4beea44,0x4bdecfa9,0xf6bb4b60,0xbebfbc70,
+        0x289b7ec6,0xeaa127fa,0xd4ef3085,0x04881d05,0xd9d4d039,0xe6db99e5,0x1fa27cf8,0xc4ac5665,
+        0xf4292244,0x432aff97,0xab9423a7,0xfc93a039,0x655b59c3,0x8f0ccc92,0xffeff47d,0x85845dd1,
+        0x6fa87e4f,0xfe2ce6e0,0xa3014314,0x4e0811a1,0xf7537e82,0xbd3af235,0x2ad7d2bb,0xeb86d391};
+    uint32_t a = s[0], b = s[1], c = s[2], d = s[3], w[16];
+    memcpy(w, p, 64);
+#define STEP(f, a, b, c, d, i, g, r) a += (f) + K[i] + w[g]; a = rotl32(a, r) + b;
+#define F1(b, c, d) (d ^ (b & (c ^ d)))
+#define F2(b, c, d) (c ^ (d & (b ^ c)))
+#define F3(b, c, d) (b ^ c ^ d)
+#define F4(b, c, d) (c ^ (b | ~d))
+#define FOUR(F, i, g0, g1, g2, g3, r0, r1, r2, r3) \
+    STEP(F(b, c, d), a, b, c, d, i, g0, r0) STEP(F(a, b, c), d, a, b, c, i + 1, g1, r1) \
+    STEP(F(d, a, b), c, d, a, b, i + 2, g2, r2) STEP(F(c, d, a), b, c, d, a, i + 3, g3, r3)
+    FOUR(F1, 0, 0, 1, 2, 3, 7, 12, 17, 22) FOUR(F1, 4, 4, 5, 6, 7, 7, 12, 17, 22)
+    FOUR(F1, 8, 8, 9, 10, 11, 7, 12, 17, 22) FOUR(F1, 12, 12, 13, 14, 15, 7, 12, 17, 22)
+    FOUR(F2, 16, 1, 6, 11, 0, 5, 9, 14, 20) FOUR(F2, 20, 5, 10, 15, 4, 5, 9, 14, 20)
+    FOUR(F2, 24, 9, 14, 3, 8, 5, 9, 14, 20) FOUR(F2, 28, 13, 2, 7, 12, 5, 9, 14, 20)
+    FOUR(F3, 32, 5, 8, 11, 14, 4, 11, 16, 23) FOUR(F3, 36, 1, 4, 7, 10, 4, 11, 16, 23)
+    FOUR(F3, 40, 13, 0, 3, 6, 4, 11, 16, 23) FOUR(F3, 44, 9, 12, 15, 2, 4, 11, 16, 23)
+    FOUR(F4, 48, 0, 7, 14, 5, 6, 10, 15, 21) FOUR(F4, 52, 12, 3, 10, 1, 6, 10, 15, 21)
+    FOUR(F4, 56, 8, 15, 6, 13, 6, 10, 15, 21) FOUR(F4, 60, 4, 11, 2, 9, 6, 10, 15, 21)
+#undef FOUR
+#undef F1
+#undef F2
+#undef F3
+#undef F4
+#undef STEP
+    s[0] += a; s[1] += b; s[2] += c; s[3] += d;
+}
+
+static void md5(const char *data, Py_ssize_t n, uint8_t digest[16]) {
+    uint32_t s[4] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u};
+    Py_ssize_t whole = n / 64, rest = n % 64;
+    for (Py_ssize_t i = 0; i < whole; i++) md5_block(s, (const uint8_t *)data + 64 * i);
+    uint8_t last[128] = {0};
+    uint64_t bits = (uint64_t)n * 8;
+    int size = rest < 56 ? 64 : 128;
+    memcpy(last, data + 64 * whole, rest);
+    last[rest] = 0x80;
+    memcpy(last + size - 8, &bits, 8);
+    md5_block(s, last);
+    if (size == 128) md5_block(s, last + 64);
+    memcpy(digest, s, 16);
+}
+
+/* ---- CPython shortcuts ------------------------------------------------------------------------------------------ */
+
+/* Borrowed reference or NULL. Errors (a context key whose __eq__ raises) are cleared: such a key is no match. */
+static inline PyObject *dict_get(PyObject *dict, PyObject *key, Py_hash_t hash) {
+    PyObject *found = _PyDict_GetItem_KnownHash(dict, key, hash);
+    if (found == NULL && PyErr_Occurred()) PyErr_Clear();
+    return found;
+}
+
+static inline PyObject *dict_presized(Py_ssize_t n) { return _PyDict_NewPresized(n); }
+
+/* The cached hash of an exact str, computed now if it never was. str hashing can't fail. */
+static inline Py_hash_t text_hash(PyObject *text) {
+    Py_hash_t hash = ((PyASCIIObject *)text)->hash;
+    return hash != -1 ? hash : PyObject_Hash(text);
+}
+
+static inline int same_text(PyObject *a, PyObject *b) {
+    return PyUnicode_GET_LENGTH(a) == PyUnicode_GET_LENGTH(b) && PyUnicode_KIND(a) == PyUnicode_KIND(b) &&
+           memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), PyUnicode_GET_LENGTH(a) * PyUnicode_KIND(a)) == 0;
+}
+
+/* UTF-8 of a str; NULL (no error set) if it has none, i.e. for lone surrogates. */
+static inline const char *text_utf8(PyObject *text, Py_ssize_t *length) {
+    if (PyUnicode_IS_COMPACT_ASCII(text)) {
+        *length = PyUnicode_GET_LENGTH(text);
+        return (const char *)((PyASCIIObject *)text + 1);
+    }
+    const char *utf8 = PyUnicode_AsUTF8AndSize(text, length);
+    if (utf8 == NULL) PyErr_Clear();
+    return utf8;
+}
+
+/* 1 and the value if an int fits in 64 bits; 0 if not. */
+static inline int int_value(PyObject *number, int64_t *value) {
+#if PY_VERSION_HEX >= 0x030C0000
+    if (PyUnstable_Long_IsCompact((PyLongObject *)number)) {
+        *value = PyUnstable_Long_CompactValue((PyLongObject *)number);
+        return 1;
+    }
+#endif
+    int overflow;
+    long long v = PyLong_AsLongLongAndOverflow(number, &overflow);
+    if (overflow) return 0;
+    *value = v;
+    return 1;
+}
+
+static inline int64_t wall_clock_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+#endif
