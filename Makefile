@@ -1,0 +1,95 @@
+# The verbs of the house. `make help` lists them; `make run` and `make test` work as the first command in a fresh clone.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+ARGS ?=
+
+KIND := $(if $(filter 1,$(BURGEE_PURE)),pure,fast)
+SETUP := $(VENV)/.setup
+BUILD := $(VENV)/.build-$(KIND)
+FLOORS := $(VENV)/.floors
+GENERATED := evaluator/_fast/generated.h evaluator/_fast/generated.pxd
+CORE := $(filter-out $(GENERATED),$(wildcard evaluator/_fast/*.pyx evaluator/_fast/*.pxd evaluator/_fast/*.pxi evaluator/_fast/*.h)) \
+	setup.py evaluator/snapshot/opcodes.py evaluator/snapshot/layout.py
+
+PACKAGES := evaluator config_sync handlers burgee
+TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
+LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
+
+.PHONY: help setup build run test parity golden conformance coverage bench bench-gate lint format types asan ci wheel clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(SETUP): pyproject.toml scripts/setup.sh scripts/python.sh scripts/requirements.py
+	@scripts/setup.sh $(VENV)
+	@touch $@
+
+$(BUILD): $(SETUP) $(CORE) scripts/build.sh scripts/compiler.sh
+	@scripts/build.sh $(VENV)
+	@touch $@
+
+$(FLOORS): $(BUILD) $(wildcard benchmarks/floors/*.pyx benchmarks/floors/*.h benchmarks/floors/*.py)
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check $$($(PYTHON) scripts/requirements.py bench)
+	@cd benchmarks/floors && ../../$(PYTHON) build.py
+	@touch $@
+
+setup: $(SETUP) ## .venv with everything development needs
+
+build: $(BUILD) ## the Cython core, compiled in place
+
+run: $(BUILD) ## burgee serve on the example project
+	@exec $(VENV)/bin/burgee serve examples/ $(ARGS)
+
+test: $(BUILD) ## every test, on the core that was built and on the pure one
+	@$(PYTHON) -m pytest -n $(JOBS) -q $(ARGS)
+
+parity: $(BUILD) ## 100,000 random (program, context) pairs through both cores
+	@BURGEE_PARITY_PAIRS=$${BURGEE_PARITY_PAIRS:-100000} $(PYTHON) -m pytest -n $(JOBS) -q tests/parity $(ARGS)
+
+golden: $(BUILD) ## the golden cases: a folder each, with its disassembly and its answers
+	@$(PYTHON) -m pytest -n $(JOBS) -q tests/golden $(ARGS)
+
+conformance: $(BUILD) ## other evaluators' public suites, where their data are present
+	@$(PYTHON) -m pytest -n $(JOBS) -q tests/conformance $(ARGS)
+
+coverage: $(BUILD) ## the tests with branch coverage of evaluator/ and config_sync/
+	@scripts/coverage.sh $(VENV) $(JOBS)
+
+bench: $(FLOORS) ## measure, write benchmarks/results/, the README's table and its picture
+	@$(PYTHON) -m benchmarks.report $(ARGS)
+
+bench-gate: $(FLOORS) ## hold the budgets of benchmarks/budgets.toml
+	@$(PYTHON) -m benchmarks.gate $(ARGS)
+
+lint: $(SETUP) ## ruff: rules and format
+	@$(PYTHON) -m ruff check $(LINTED)
+	@$(PYTHON) -m ruff format --check $(LINTED)
+
+format: $(SETUP) ## let ruff format
+	@$(PYTHON) -m ruff check --fix $(LINTED)
+	@$(PYTHON) -m ruff format $(LINTED)
+
+types: $(BUILD) ## mypy --strict, and the stubs of the Cython core against the compiled modules
+	@$(PYTHON) -m mypy $(TYPED)
+	@scripts/stubs.sh $(VENV)
+
+asan: $(SETUP) ## the core under AddressSanitizer and UBSan, fed corrupted snapshots
+	@scripts/asan.sh $(VENV)
+
+wheel: $(SETUP) ## a wheel in dist/
+	@$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+ci: ## all of it, as .ci/run does
+	@scripts/ci.sh
+
+clean: ## everything that was built
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov .venv .venv-3.11
+	rm -f evaluator/_fast/*.so evaluator/_fast/*.c $(GENERATED) benchmarks/floors/*.so benchmarks/floors/*.c
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

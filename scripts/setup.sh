@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Makes .venv with the newest usable Python and installs what pyproject.toml names. Nothing is compiled here: see build.sh.
+# Usage: scripts/setup.sh [ENVIRONMENT] [VERSION …]
+set -eu
+cd "$(dirname "$0")/.."
+environment=${1:-.venv}
+shift || true
+
+if ! "$environment/bin/python" -c 'import sys, pip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+    python=$(scripts/python.sh "$@")
+    echo "burgee: making $environment with $("$python" --version)"
+    "$python" -m venv --clear "$environment"
+fi
+
+extras=${BURGEE_EXTRAS:-compiler serve openfeature dev}
+# shellcheck disable=SC2086 # one word per extra
+mapfile -t wanted < <("$environment/bin/python" scripts/requirements.py $extras)
+echo "burgee: installing ${#wanted[@]} requirements into $environment"
+"$environment/bin/python" -m pip install --quiet --disable-pip-version-check "${wanted[@]}"

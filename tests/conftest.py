@@ -1,0 +1,69 @@
+"""What every test may ask for: the two cores, the conformance and requirement data, and the settings of generated tests."""
+
+import importlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+_BESIDE = ROOT.parent / "shared"
+
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile("explore", parent=settings.get_profile("ci"), derandomize=False, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def core(name: str) -> ModuleType:
+    """The implementation ``pure`` or ``fast``. Skips when the Cython core isn't built and nobody asked for it."""
+    try:
+        return importlib.import_module(f"evaluator._{name}.evaluator")
+    except ModuleNotFoundError:
+        if os.environ.get("BURGEE_PURE") == "1" and name == "fast":
+            pytest.skip("the Cython core isn't built (BURGEE_PURE=1)")
+        raise
+
+
+@pytest.fixture(params=["pure", "fast"])
+def implementation(request: pytest.FixtureRequest) -> ModuleType:
+    """Each core in turn: a module with ``Evaluator`` and ``Evaluation``. In a run of the pure core, only that one."""
+    if os.environ.get("EVALUATOR_IMPL") == "pure" and request.param == "fast":
+        pytest.skip("this run is of the pure core")
+    return core(str(request.param))
+
+
+def _data(variable: str, default: Path, parts: tuple[str, ...]) -> Path | None:
+    place = Path(os.environ.get(variable, default)).joinpath(*parts)
+    return place if place.exists() else None
+
+
+def conformance_data(*parts: str) -> Path | None:
+    """A place in the public conformance suites (``BURGEE_CONFORMANCE``), or None where they aren't on this machine."""
+    return _data("BURGEE_CONFORMANCE", _BESIDE / "conformance", parts)
+
+
+def spec_data(*parts: str) -> Path | None:
+    """A place in the requirements' data files (``BURGEE_SPEC``), or None where they aren't on this machine."""
+    return _data("BURGEE_SPEC", _BESIDE / "spec" / "data", parts)
+
+
+@pytest.fixture
+def both_cores() -> tuple[ModuleType, ModuleType]:
+    """(pure, fast), for tests that compare them."""
+    return core("pure"), core("fast")
+
+
+@pytest.fixture(autouse=True)
+def _no_stray_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Tests must not depend on the machine's time zone or locale."""
+    monkeypatch.setenv("TZ", "UTC")
+    yield
