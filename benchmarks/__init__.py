@@ -1,1 +1,1 @@
-"""Benchmarks: workloads, hand-written floors, measurements, budgets. Not part of the wheel; imported by nothing but themselves and tests."""
+"""Benchmarks: workloads, hand-written floors, measurements, budgets. Not in the wheel; imported by themselves and tests only."""

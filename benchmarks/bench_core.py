@@ -24,7 +24,7 @@ def _check(condition: bool, what: str) -> None:
 
 
 def _small_cases(evaluator: Any, floors: Any, contexts: list[Any]) -> list[Case]:
-    empty = [{} for _ in contexts]
+    empty: list[Any] = [{} for _ in contexts]
     getter = "call({key!r}, context, {default})"
     rows: list[tuple[str, Any, str, str | None, list[Any]]] = [
         ("e+", floors.e_plus, "call('w2', context, False)", None, contexts),

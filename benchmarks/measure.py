@@ -1,8 +1,8 @@
 """How things are timed here: interleaved passes in random order, and ratios taken inside each pass. Used by every bench_*.py.
 
-The clock of a shared machine moves by a factor of two between runs, so a figure in nanoseconds is evidence and a *ratio to a floor
-measured in the same pass* is the result. A round runs every case once, in random order; a case's ratio is the median over rounds
-of (its time / its floor's time in the same round).
+The clock of a shared machine moves by a factor of two between runs, so a figure in nanoseconds is evidence and a *ratio to a
+floor measured in the same pass* is the result. A round runs every case once, in random order; a case's ratio is the median over
+rounds of (its time / its floor's time in the same round).
 """
 
 import gc
@@ -64,7 +64,7 @@ def touch(contexts: Iterable[dict[str, Any]]) -> None:
 
 
 def interleave(cases: list[Case], rounds: int, seed: int = 0, before: Callable[[], None] | None = None) -> Samples:
-    """``rounds`` rounds of all cases in random order; ``before`` runs untimed ahead of every pass. One unrecorded round first."""
+    """``rounds`` rounds of all cases in random order; ``before`` runs untimed ahead of every pass. One more round warms up."""
     chance = random.Random(seed)
     samples: Samples = {case.name: [] for case in cases}
     enabled = gc.isenabled()
@@ -98,7 +98,11 @@ def results(samples: Samples, cases: list[Case]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for case in cases:
         deciles = statistics.quantiles(samples[case.name], n=10)
-        row: dict[str, Any] = {"ns": round(median(samples[case.name]), 1), "p10": round(deciles[0], 1), "p90": round(deciles[-1], 1)}
+        row: dict[str, Any] = {
+            "ns": round(median(samples[case.name]), 1),
+            "p10": round(deciles[0], 1),
+            "p90": round(deciles[-1], 1),
+        }
         if case.floor:
             row |= {"floor": case.floor, "ratio": round(ratio(samples, case.name, case.floor), 3)}
         found[case.name] = row
@@ -107,9 +111,9 @@ def results(samples: Samples, cases: list[Case]) -> dict[str, dict[str, Any]]:
 
 def table(found: dict[str, dict[str, Any]]) -> str:
     """The results as aligned text."""
-    lines = [f"{'case':34} {'ns':>12} {'p10–p90':>21}  ratio"]
+    lines = [f"{'case':34} {'ns':>12} {'p10 to p90':>21}  ratio"]
     for name, row in found.items():
-        spread = f"{row['p10']:,.0f}–{row['p90']:,.0f}"
+        spread = f"{row['p10']:,.0f} to {row['p90']:,.0f}"
         against = f"{row['ratio']:.2f} x {row['floor']}" if "ratio" in row else ""
         lines.append(f"{name:34} {row['ns']:>12,.1f} {spread:>21}  {against}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Compiles floors.pyx here, with exactly the flags and directives that setup.py gives the core. Run by ``make bench``; never shipped."""
+"""Compiles floors.pyx here, with exactly the flags and directives that setup.py gives the core. Never shipped."""
 
 import os
 import runpy
