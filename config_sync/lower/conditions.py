@@ -60,7 +60,7 @@ class ConditionWriter:
     # --- from conditions to rows --------------------------------------------------------------------------------------
 
     def _ask(self, condition: ir.Condition, question: int, yes: int, no: int) -> int:
-        """Where to go to ask whether the condition is definitely ``question`` (ir.TRUE or ir.FALSE): then ``yes``, else ``no``."""
+        """Where to go to ask: is the condition definitely ``question`` (ir.TRUE or ir.FALSE)? Then ``yes``, else ``no``."""
         if isinstance(condition, ir.Test):
             return self._test(condition, question, yes, no)
         if isinstance(condition, ir.Not):

@@ -47,7 +47,7 @@ def encode(body: Body) -> bytes:
 
 def checksum(payload: bytes) -> int:
     """``h1`` of MurmurHash3_x64_128 with seed 0, of everything after the header."""
-    return mmh3.hash64(payload, 0, True, False)[0]
+    return mmh3.hash64(payload, seed=0, x64arch=True, signed=False)[0]
 
 
 def decode_body(snapshot: bytes) -> Body:
