@@ -204,4 +204,4 @@ REASON_LAST = 22
 MAX_PREREQUISITE_RANK = 32
 MAX_PREREQUISITE_COST = 4096
 MAX_EXPRESSION_DEPTH = 64
-MAX_EXPRESSION_COST = 65536  # nodes visited when each is visited once for every parent
+MAX_REFERENCES = 1 << 24  # rows that flags, rules or splits refer to, counted once for each reference

@@ -1,0 +1,87 @@
+"""Instants in whole microseconds since the epoch (docs/snapshot-format.md, section 4.4). Used by ``_pure`` only."""
+
+import math
+import re
+from datetime import date
+from typing import Any, Final
+
+from evaluator._pure.values import plain
+
+MAX_INSTANT: Final = 2**62  # µs; both ends included
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_INSTANT: Final = re.compile(
+    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
+    r"(?:[Tt ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})"
+    r"(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]+))?)?"
+    r"(?:[Zz]|(?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?::?(?P<zone_minute>[0-9]{2}))?)?)?"
+)
+
+
+def as_instant(value: object) -> int | None:
+    """The value as an instant in µs, or None if it is none. Raises what a hostile object's attribute access raises."""
+    value = plain(value)
+    if isinstance(value, str):
+        return instant_in_text(value)
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return scaled(value, 1_000_000)
+    if value is None or isinstance(value, list | tuple | set | frozenset | dict):
+        return None
+    return _instant_of_object(value)
+
+
+def _instant_of_object(value: Any) -> int | None:
+    """A datetime, a date, or whatever else writes itself in ISO 8601."""
+    try:
+        text = plain(value.isoformat())
+    except Exception:  # whatever a caller's object raises, it is no instant
+        return None
+    return instant_in_text(text) if isinstance(text, str) else None
+
+
+def milliseconds_to_microseconds(now_ms: int | float) -> int | None:
+    """The clock's reading in µs, or None when it is NaN or out of range."""
+    return scaled(plain(now_ms), 1_000)
+
+
+def scaled(value: int | float, factor: int) -> int | None:
+    """An integer exactly, a float rounded half up in double arithmetic; None when it is NaN or outside ±2**62."""
+    if isinstance(value, int):
+        product = value * factor
+        return product if abs(product) <= MAX_INSTANT else None
+    shifted = value * float(factor) + 0.5
+    if not abs(shifted) <= float(MAX_INSTANT):  # not: NaN
+        return None
+    return math.floor(shifted)
+
+
+def instant_in_text(text: str) -> int | None:
+    """An ISO 8601 date, or date and time, as µs; None when the string is none."""
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        return None
+    day = _day(int(match["year"]), int(match["month"]), int(match["day"]))
+    seconds = _seconds(int(match["hour"] or 0), int(match["minute"] or 0), int(match["second"] or 0))
+    offset = _seconds(int(match["zone_hour"] or 0), int(match["zone_minute"] or 0), 0)
+    if day is None or seconds is None or offset is None:
+        return None
+    if match["sign"] == "-":
+        offset = -offset
+    fraction = int((match["fraction"] or "").ljust(6, "0")[:6])
+    return (day * 86_400 + seconds - offset) * 1_000_000 + fraction
+
+
+def _day(year: int, month: int, day: int) -> int | None:
+    """Days since 1970-01-01, or None when the calendar has no such day."""
+    try:
+        return date(year, month, day).toordinal() - _EPOCH_DAY
+    except ValueError:
+        return None
+
+
+def _seconds(hours: int, minutes: int, seconds: int) -> int | None:
+    """Seconds of a clock reading, or None when no clock shows it."""
+    if hours > 23 or minutes > 59 or seconds > 59:
+        return None
+    return hours * 3_600 + minutes * 60 + seconds
