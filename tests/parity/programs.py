@@ -1,0 +1,247 @@
+"""Random projects as IR: every operator, hash, space, unit, outcome and reason that a snapshot can hold. For the parity tests.
+
+Everything is drawn from the ``Random`` handed in, so that hypothesis can shrink what it finds.
+"""
+
+from random import Random
+from typing import Any
+
+from config_sync import ir
+from evaluator.snapshot import opcodes as codes
+from tests.parity import values
+from tests.parity.expressions import expression
+
+Metadata = dict[str, bool | int | float | str]
+
+PATTERNS = ("US", "^user-", "[0-9]+$", "a|b", "^$", "(?:pro|team)", "\\d{4}-\\d{2}", ".", "ß", "[^a-z]")
+ZONES = (None, "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
+COMPARISONS = range(codes.CMP_EQ, codes.CMP_GE + 1)
+VERSION_MODES = (
+    0,
+    codes.MODE_VERSION_PREFIX,
+    codes.MODE_VERSION_PARTIAL,
+    24,
+    codes.MODE_VERSION_SAME_MINOR,
+    24 | codes.MODE_VERSION_SAME_MAJOR,
+    96,
+)
+VERSIONS = ("1.2.3", "1.2.3-alpha.2", "1.10.0", "0.0.0", "99999999999999999999.0.0")
+FLAG_METADATA: Metadata = {"owner": "team", "weight": 1.5, "count": 3, "live": True}
+SET_METADATA: Metadata = {"set": "parity", "version": 3}
+INSTANT = 1_706_000_000_000_000
+REASONS = (
+    *range(codes.REASON_STATIC, codes.REASON_HELD_OUT + 1),
+    codes.REASON_TARGETING_MATCH,
+    codes.REASON_SPLIT,
+    codes.REASON_GENERAL,
+)
+PATHS: tuple[tuple[str | int, ...], ...] = (
+    (),
+    (),
+    (),
+    ("user", "name"),
+    ("list", 0, "name"),
+    ("user", "list", 1),
+    ("user", 5),
+    ("list", "name"),
+    ("user", ""),
+)
+
+
+def attribute(chance: Random, depth: int = 2) -> ir.Attribute:
+    fallback = attribute(chance, depth - 1) if depth and not chance.randrange(6) else None
+    name = chance.choice(("a", "b", "c", "d", "targetingKey", "user", "list", "absent", "user.name"))
+    return ir.Attribute(name, chance.choice(PATHS), fallback, not chance.randrange(5))
+
+
+def _instant(chance: Random) -> int:
+    return chance.choice((INSTANT, INSTANT + 1, 0, 1_709_208_000_000_000, 1_704_067_200_000_000, -5, 2**62))
+
+
+def _window(chance: Random) -> ir.Window:
+    days = tuple(sorted(chance.sample(range(7), chance.randrange(8))))
+    minutes = (chance.randrange(1440), chance.randrange(1440)) if chance.randrange(2) else None
+    dates = (19_000, chance.choice((19_700, 19_745, 30_000))) if chance.randrange(2) else None
+    absolute = (0, _instant(chance)) if not chance.randrange(3) else None
+    return ir.Window(days, minutes, dates, absolute, chance.choice(ZONES))
+
+
+def _number(chance: Random) -> Any:
+    return chance.choice((*values.INTEGERS, *values.FLOATS, 18, 18, 1.5))
+
+
+def _listed(chance: Random) -> tuple[Any, ...]:
+    kind = chance.randrange(6)
+    if kind == 0:
+        return tuple(chance.sample(values.MANY, 30))
+    if kind == 1:
+        return tuple(chance.sample(values.INTEGERS, 5))
+    if kind == 2:
+        return tuple(chance.sample(values.FLOATS, 5))
+    if kind == 3:
+        return tuple(chance.sample(values.TEXTS, 20))
+    return tuple(values.scalar(chance) for _ in range(chance.randrange(5)))
+
+
+def _operand(chance: Random, operator: str) -> Any:
+    """An operand of the kind that ``ir.Test`` documents for the operator."""
+    if operator == "equal":
+        return values.json_value(chance)
+    if operator == "one_of":
+        return _listed(chance)
+    if operator in ("less", "less_equal", "greater", "greater_equal"):
+        return _number(chance)
+    if operator in ("contains", "starts_with", "ends_with"):
+        return chance.choice((*values.TEXTS[:24], "world", "user-", "1", "true", "ss"))
+    return _rarer_operand(chance, operator)
+
+
+def _rarer_operand(chance: Random, operator: str) -> Any:
+    if operator == "matches":
+        return chance.choice(PATTERNS)
+    if operator in ("time", "now"):
+        return _instant(chance)
+    if operator == "version":
+        return chance.choice(VERSIONS)
+    if operator == "length":
+        return chance.choice((0, 1, 2, 3, 8, -1))
+    if operator == "distance":
+        return ir.Place(
+            chance.choice((52.5, 0.0, 90.0)),
+            chance.choice((13.4, 180.0, -180.0)),
+            chance.choice((0.0, 50.0, 2e4)),
+            chance.choice((1.0, 1.609344)),
+        )
+    if operator == "window":
+        return _window(chance)
+    if operator in ("contains_all", "contains_any"):
+        return tuple(values.json_value(chance, 1) for _ in range(chance.randrange(4)))
+    if operator == "path":
+        return chance.choice((("a", "b", 0), ("b", 0), (0,), ("c", "d"), ("a",), (1, "b"))), values.json_value(chance, 1)
+    return None  # exists
+
+
+def _mode(chance: Random, operator: str) -> int:
+    if operator in ("less", "less_equal", "greater", "greater_equal"):
+        return chance.choice((0, codes.MODE_COERCE_TEXT))
+    if operator in ("contains", "starts_with", "ends_with", "matches"):
+        return chance.choice((0, codes.MODE_CASEFOLD))
+    return chance.choice(VERSION_MODES) if operator == "version" else 0
+
+
+OPERATORS = (
+    "equal", "equal", "one_of", "one_of", "less", "less_equal", "greater", "greater_equal", "contains", "starts_with",
+    "ends_with", "matches", "time", "version", "length", "distance", "window", "now", "contains_all", "contains_any",
+    "path", "exists",
+)  # fmt: skip
+
+
+def check(chance: Random) -> ir.Test:
+    """One operator on one attribute."""
+    operator = chance.choice(OPERATORS)
+    mode, operand = _mode(chance, operator), _operand(chance, operator)
+    if mode & codes.MODE_CASEFOLD and isinstance(operand, str) and operator != "matches":
+        operand = operand.casefold()
+    truths = (ir.FALSE, ir.FALSE, ir.TRUE, ir.UNKNOWN)
+    return ir.Test(
+        operator,
+        None if operator == "now" else attribute(chance),
+        operand,
+        chance.choice(COMPARISONS),
+        mode,
+        not chance.randrange(4),
+        chance.choice(truths),
+        chance.choice(truths),
+    )
+
+
+def bucketing(chance: Random) -> ir.Bucketing:
+    """Any hash with any space that goes with it."""
+    kind = chance.choice((codes.HASH_MD5_LE32, codes.HASH_MD5_INTEGER, codes.HASH_MURMUR3_32, codes.HASH_MURMUR3_32))
+    space = codes.SPACE_MODULO if kind == codes.HASH_MD5_INTEGER else chance.randrange(codes.SPACE_LAST + 1)
+    source = expression(chance, 2) if not chance.randrange(6) else chance.choice((ir.TARGETING_KEY, attribute(chance)))
+    total = chance.choice((1, 2, 100, 10_000, 2**32 - 1)) if space in (codes.SPACE_MODULO, codes.SPACE_MULTIPLY) else 0
+    affixes = ("", "", "flag:", ":salt", "a-prefix-longer-than-a-block", "ß")
+    seed = chance.choice((0, 0x9747B28C, 2**32 - 1))
+    return ir.Bucketing(
+        kind, space, chance.randrange(codes.UNIT_LAST + 1), source, seed, total, chance.choice(affixes), chance.choice(affixes)
+    )
+
+
+def _size(how: ir.Bucketing) -> int:
+    return how.total or (2**31 + 1 if how.space == codes.SPACE_ABSOLUTE else 2**32)
+
+
+def _split(chance: Random, names: list[str]) -> ir.Split:
+    how = bucketing(chance)
+    lasts = sorted(int(chance.random() * _size(how)) for _ in range(chance.randrange(6)))
+    ranges = tuple(ir.Range(last, chance.choice((*names, *names, None, ir.NEXT_RULE))) for last in lasts)
+    ends = (codes.ON_NEXT_RULE, codes.ON_DEFAULT, codes.ON_ERROR, codes.ON_VARIANT)
+    return ir.Split(how, ranges, chance.choice(ends), chance.choice(ends), chance.choice(names))
+
+
+def outcome(chance: Random, names: list[str]) -> ir.Outcome:
+    kind = chance.randrange(8)
+    if kind < 3 or not names:
+        return ir.Constant(chance.choice(names)) if names else ir.NoAnswer()
+    if kind < 6:
+        return _split(chance, names)
+    return ir.NoAnswer() if kind < 7 else ir.Computed(expression(chance, 3))
+
+
+def _leaf(chance: Random, others: list[ir.Flag]) -> ir.Condition:
+    kind = chance.randrange(12)
+    if kind < 9:
+        return check(chance)
+    if kind == 9:
+        how = bucketing(chance)
+        ends = sorted(int(chance.random() * _size(how)) for _ in range(4))
+        return ir.InBucket(how, ((ends[0], ends[1]), (ends[2], ends[3])), chance.choice((ir.FALSE, ir.TRUE, ir.UNKNOWN)))
+    if kind == 10 and others:
+        other = chance.choice(others)
+        names = [variant.name for variant in other.variants]
+        return ir.Prerequisite(other.key, tuple(chance.sample(names, chance.randrange(len(names) + 1))))
+    return ir.Truthy(expression(chance, 3))
+
+
+def condition(chance: Random, others: list[ir.Flag], depth: int = 3) -> ir.Condition:
+    kind = chance.randrange(8) if depth else 0
+    if kind < 4:
+        return _leaf(chance, others)
+    if kind == 7:
+        return ir.Not(condition(chance, others, depth - 1))
+    children = tuple(condition(chance, others, depth - 1) for _ in range(chance.randrange(4)))
+    return ir.All(children) if kind < 6 else ir.Any_(children)
+
+
+def _variants(chance: Random) -> tuple[ir.Variant, ...]:
+    names = chance.sample(("on", "off", "true", "false", "US", "pro", "1", ""), chance.randrange(1, 5))
+    pool = (True, False, "text", 5, 2**53, 1.5, 3.0, {"a": [1, {"b": None}]}, [1, "x"], None)
+    return tuple(ir.Variant(name, chance.choice(pool)) for name in names)
+
+
+def flag(chance: Random, key: str, others: list[ir.Flag]) -> ir.Flag:
+    variants = _variants(chance)
+    names = [variant.name for variant in variants]
+    rules = tuple(
+        ir.Rule(
+            outcome(chance, names),
+            chance.choice(REASONS),
+            condition(chance, others) if chance.randrange(8) else None,
+            chance.choice((None, f"rule-{number}")),
+        )
+        for number in range(chance.randrange(4))
+    )
+    metadata = FLAG_METADATA if not chance.randrange(4) else None
+    error = "broken on purpose" if not chance.randrange(15) else None
+    reason = chance.choice((codes.REASON_STATIC, codes.REASON_DEFAULT, codes.REASON_DISABLED))
+    return ir.Flag(key, variants, rules, outcome(chance, names), reason, metadata, error)
+
+
+def project(chance: Random, most: int = 4) -> ir.Project:
+    """Up to ``most`` flags; later ones may have earlier ones as prerequisites."""
+    flags: list[ir.Flag] = []
+    for number in range(chance.randrange(1, most + 1)):
+        flags.append(flag(chance, f"{chance.choice('zab')}-{number}", [other for other in flags if other.error is None]))
+    metadata = SET_METADATA if not chance.randrange(5) else None
+    return ir.Project("native", tuple(flags), {}, metadata)
