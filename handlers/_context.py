@@ -61,7 +61,7 @@ def _check_children(values: Iterable[Any], depth: int) -> str | None:
     for value in values:
         kind = type(value)
         if kind is int:
-            if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            if not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
                 return "the context has an integer of more than 64 bits"
         elif kind is float:
             if value in (_INFINITY, -_INFINITY):
