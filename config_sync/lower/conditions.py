@@ -80,7 +80,7 @@ class ConditionWriter:
         held, failed = (yes, no) if (ir.FALSE if test.negate else ir.TRUE) == question else (no, yes)
         unknown = yes if test.mistyped == question else no
         missing = yes if test.missing == question else no
-        attribute = self._tables.attribute(test.attribute)
+        attribute = self._tables.attribute(None if test.operator == "now" else test.attribute)
         chain = self._operands.chain(test)
         entry = failed
         if test.operator == "one_of" and not sees_null(chain):  # no list of one type: say "unknown" to a null here

@@ -1,0 +1,22 @@
+"""The dialects by name. One line each; a front end is imported when it is asked for. Used by ``config_sync.compile`` and tools."""
+
+from importlib import import_module
+
+from config_sync.frontends.base import FrontEnd
+
+DIALECTS: dict[str, str] = {
+    "native": "config_sync.frontends.native:translate",
+    "flagd": "config_sync.frontends.flagd:translate",
+    "flagd@v1": "config_sync.frontends.flagd:translate_v1",
+    "flagd@v3": "config_sync.frontends.flagd:translate_v3",
+}
+
+
+def front_end(dialect: str) -> FrontEnd | None:
+    """The dialect's front end; None if there is no such dialect."""
+    place = DIALECTS.get(dialect)
+    if place is None:
+        return None
+    module, _, name = place.partition(":")
+    translate: FrontEnd = getattr(import_module(module), name)
+    return translate
