@@ -77,20 +77,11 @@ class Evaluation:
         """The flag's metadata."""
         return None if self._row is None else self._program.flag_metadata(self._row)
 
-    def _fields(self) -> tuple[Any, ...]:
-        return (
-            self.flag_key,
-            self.value,
-            self.variant,
-            self.reason_code,
-            self.rule,
-            self.bucket,
-            self.snapshot_version,
-            self.metadata,
-        )
-
     def __eq__(self, other: object) -> bool:
-        return self._fields() == other._fields() if isinstance(other, Evaluation) else NotImplemented
+        """By value, with an Evaluation of either core."""
+        if type(other).__name__ != type(self).__name__:
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name, self) for name in _COMPARED)
 
     __hash__ = None  # type: ignore[assignment]  # object values aren't hashable
 
@@ -99,6 +90,9 @@ class Evaluation:
             f"Evaluation(flag_key={self.flag_key!r}, value={self.value!r}, variant={self.variant!r}, reason={self.reason!r}, "
             f"rule={self.rule!r}, bucket={self.bucket!r}, error_code={self.error_code!r})"
         )
+
+
+_COMPARED = ("flag_key", "value", "variant", "reason_code", "rule", "bucket", "snapshot_version", "metadata")
 
 
 def variant_value(program: Program, variant: int | None) -> Any:

@@ -32,7 +32,7 @@ Now = int | float | None  # milliseconds since the epoch; None = the wall clock,
 class Evaluator:
     """Answers questions about the flags of one snapshot. Safe to share between threads; asking never raises."""
 
-    __slots__ = ("_program", "_snapshot")
+    __slots__ = ("_program",)
 
     def __init__(self, snapshot: bytes) -> None:
         """Checks the snapshot before it answers. Raises SnapshotError; TypeError for what is not bytes-like."""
@@ -46,9 +46,7 @@ class Evaluator:
 
     def swap(self, snapshot: bytes) -> None:
         """Takes another snapshot's answers from now on. Raises SnapshotError, and then the old one stays."""
-        data = snapshot if type(snapshot) is bytes else bytes(memoryview(snapshot))
-        self._program: Program = load(data)
-        self._snapshot = data
+        self._program: Program = load(snapshot if type(snapshot) is bytes else bytes(memoryview(snapshot)))
 
     # --- about the snapshot -----------------------------------------------------------------------------------------------
 
@@ -68,7 +66,7 @@ class Evaluator:
 
     def flag_metadata(self, key: str) -> dict[str, Any] | None:
         """The flag's metadata; None if it has none, or isn't there."""
-        row = _row_of(self._program, key)
+        row = row_of(self._program, key)
         return None if row is None else self._program.flag_metadata(row)
 
     # --- typed questions: the value, or the default handed in -------------------------------------------------------------
@@ -137,9 +135,9 @@ class Evaluator:
 
 def _answer(program: Program, key: object, context: object, now: object) -> tuple[str, int | None, Answer]:
     """(the key as text, the flag's row, the answer)."""
-    row = _row_of(program, key)
+    row = row_of(program, key)
     view = None if row is None or fixed_answer(program, row) else make_view(context, now)
-    return str(plain(key)) if isinstance(key, str) else "", row, _answer_row(program, row, view)
+    return key_text(key), row, _answer_row(program, row, view)
 
 
 def _answer_row(program: Program, row: int | None, view: View | None) -> Answer:
@@ -151,8 +149,14 @@ def _answer_row(program: Program, row: int | None, view: View | None) -> Answer:
     return Walk(program, view).flag(row)
 
 
-def _row_of(program: Program, key: object) -> int | None:
+def row_of(program: Program, key: object) -> int | None:
+    """The flag row of a key, or None; a string's subclass is asked as the string it holds."""
     return program.row_of.get(plain(key)) if isinstance(key, str) else None
+
+
+def key_text(key: object) -> str:
+    """A key as an evaluation repeats it; empty for what is no string."""
+    return str(plain(key)) if isinstance(key, str) else ""
 
 
 def _strings(keys: Iterable[Any]) -> list[str]:
