@@ -12,7 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 FAST = ROOT / "evaluator" / "_fast"
 SNAPSHOT = ROOT / "evaluator" / "snapshot"
-MODULES = ("hashing", "msgpack", "program", "values", "expressions", "matching", "evaluator")
+MODULES = ("hashing", "msgpack", "program", "load", "values", "expressions", "matching", "evaluator")
+COLD = ("hashing", "msgpack", "program", "load")  # built for size: they run once per snapshot
 
 # -ffp-contract=off: arm64 compilers fuse a*b+c by default, and the twins must agree to the last bit.
 # Section garbage collection and no unwind tables: a smaller file, and importing one is mostly mapping it.
@@ -20,7 +21,7 @@ COMPILE_ARGS = [
     "-O3", "-ffp-contract=off", "-fno-strict-aliasing", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
     "-fno-asynchronous-unwind-tables", "-g0", "-Wno-unused-function", "-Wno-unreachable-code",
 ]  # fmt: skip
-LINK_ARGS = ["-Wl,--gc-sections", "-s"] if sys.platform.startswith("linux") else []
+LINK_ARGS = ["-Wl,--gc-sections", "-Wl,-z,noseparate-code", "-Wl,--as-needed", "-s"] if sys.platform.startswith("linux") else []
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,
@@ -82,7 +83,8 @@ def extensions() -> list:
             [f"evaluator/_fast/{name}.pyx"],
             include_dirs=["evaluator/_fast"],
             depends=[str(p) for p in FAST.glob("*.h")],
-            extra_compile_args=COMPILE_ARGS + extra,
+            define_macros=[("CYTHON_CLINE_IN_TRACEBACK", "0")],
+            extra_compile_args=COMPILE_ARGS + (["-Os"] if name in COLD else []) + extra,
             extra_link_args=[f"-fsanitize={sanitize}"] if sanitize else LINK_ARGS,
         )
         for name in MODULES

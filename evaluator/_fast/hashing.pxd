@@ -1,0 +1,1 @@
+cdef object canonical_cbor(object value, int depth)

@@ -1,0 +1,143 @@
+"""The hash kernels, named for tests and tools, and canonical CBOR: the fast twin of ``_pure.hashing``."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from libc.math cimport fabs, floor
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+cdef extern from "kernels.h":
+    uint32_t c_murmur3_32 "murmur3_32"(const char* data, Py_ssize_t n, uint32_t seed) nogil
+    uint64_t murmur3_x64_h1(const char* data, Py_ssize_t n) nogil
+    void c_md5 "md5"(const char* data, Py_ssize_t n, uint8_t* digest) nogil
+    const char* text_utf8(PyObject* text, Py_ssize_t* length)
+
+cdef extern from "Python.h":
+    object PyUnicode_FromObject(object o)
+    int PyFloat_Pack2(double x, char* p, int little_endian) except -1
+    int PyFloat_Pack4(double x, char* p, int little_endian) except -1
+    int PyFloat_Pack8(double x, char* p, int little_endian) except -1
+    double PyFloat_Unpack2(const char* p, int little_endian) except? -1.0
+    double PyFloat_Unpack4(const char* p, int little_endian) except? -1.0
+
+cdef enum:
+    MAX_CBOR_DEPTH = 64
+    MAX_INTEGER_BITS = 1024
+
+cdef double TWO_63 = 9223372036854775808.0
+
+
+def murmur3_32(bytes data not None, uint32_t seed=0):
+    """MurmurHash3_x86_32 of ``data``: 0 .. 2**32-1."""
+    return c_murmur3_32(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), seed)
+
+
+def checksum(bytes data not None):
+    """h1 of MurmurHash3_x64_128 with seed 0: 0 .. 2**64-1."""
+    return murmur3_x64_h1(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
+
+def md5(bytes data not None):
+    """The 16 bytes of MD5 (RFC 1321)."""
+    cdef uint8_t[16] digest
+    c_md5(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), digest)
+    return PyBytes_FromStringAndSize(<char*>digest, 16)
+
+
+def cbor(value):
+    """Deterministic CBOR (RFC 8949, section 4.2.1) of a JSON value. Raises ValueError for anything else."""
+    return canonical_cbor(value, 1)
+
+
+cdef bytes head(int major, uint64_t argument):
+    """Major type and argument in the shortest of the five forms."""
+    cdef uint8_t[9] form
+    cdef int size = 0, i
+    if argument < 24:
+        form[0] = <uint8_t>(major << 5 | argument)
+    else:
+        size = 1 if argument < 0x100 else 2 if argument < 0x10000 else 4 if argument < 0x100000000 else 8
+        form[0] = <uint8_t>(major << 5 | (24 if size == 1 else 25 if size == 2 else 26 if size == 4 else 27))
+        for i in range(size):
+            form[1 + i] = <uint8_t>(argument >> (8 * (size - 1 - i)))
+    return PyBytes_FromStringAndSize(<char*>form, 1 + size)
+
+
+cdef bytes text_item(object text):
+    cdef Py_ssize_t length
+    text = PyUnicode_FromObject(text)
+    cdef const char* data = text_utf8(<PyObject*>text, &length)
+    if data == NULL:
+        raise ValueError
+    return head(3, length) + PyBytes_FromStringAndSize(data, length)
+
+
+cdef bytes integer_item(object value):
+    """Major type 0 or 1; outside 64 bits a bignum (tags 2 and 3)."""
+    if value.bit_length() > MAX_INTEGER_BITS:
+        raise ValueError
+    negative = value < 0
+    magnitude = -1 - value if negative else value
+    if magnitude < 1 << 64:
+        return head(1 if negative else 0, magnitude)
+    data = magnitude.to_bytes((magnitude.bit_length() + 7) // 8, "big")
+    return (b"\xc3" if negative else b"\xc2") + head(2, len(data)) + data
+
+
+cdef bytes float_item(double value):
+    """The shortest of half, single and double precision that keeps the value."""
+    cdef char[9] form
+    if value != value:
+        return b"\xf9\x7e\x00"
+    try:
+        PyFloat_Pack2(value, form + 1, 0)
+        if PyFloat_Unpack2(form + 1, 0) == value:
+            form[0] = <char>0xF9
+            return PyBytes_FromStringAndSize(form, 3)
+    except OverflowError:
+        pass
+    try:
+        PyFloat_Pack4(value, form + 1, 0)
+        if PyFloat_Unpack4(form + 1, 0) == value:
+            form[0] = <char>0xFA
+            return PyBytes_FromStringAndSize(form, 5)
+    except OverflowError:
+        pass
+    form[0] = <char>0xFB
+    PyFloat_Pack8(value, form + 1, 0)
+    return PyBytes_FromStringAndSize(form, 9)
+
+
+cdef object canonical_cbor(object value, int depth):
+    cdef double number
+    if value is None:
+        return b"\xf6"
+    if value is True:
+        return b"\xf5"
+    if value is False:
+        return b"\xf4"
+    if isinstance(value, float):
+        number = float.__pos__(value)
+        if not (fabs(number) < TWO_63 and number == floor(number)):
+            return float_item(number)
+        return integer_item(int(<int64_t>number))
+    if isinstance(value, int):
+        return integer_item(int.__pos__(value))
+    if isinstance(value, str):
+        return text_item(value)
+    if depth > MAX_CBOR_DEPTH:
+        raise ValueError
+    if isinstance(value, list):
+        parts = [canonical_cbor(item, depth + 1) for item in list.__getitem__(value, slice(None))]
+        return head(4, len(parts)) + b"".join(parts)
+    if isinstance(value, tuple):
+        parts = [canonical_cbor(item, depth + 1) for item in tuple.__iter__(value)]
+        return head(4, len(parts)) + b"".join(parts)
+    if not isinstance(value, dict):
+        raise ValueError
+    pairs = []
+    for key, item in list(dict.items(value)):
+        if not isinstance(key, str):
+            raise ValueError
+        pairs.append((text_item(key), canonical_cbor(item, depth + 1)))
+    pairs.sort()
+    return head(5, len(pairs)) + b"".join([key + item for key, item in pairs])

@@ -1,0 +1,4 @@
+from evaluator._fast.program cimport Program
+
+
+cdef Program load(object data)

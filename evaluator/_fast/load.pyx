@@ -1,0 +1,467 @@
+"""Checks every row of a program once, so that evaluation can index without looking (docs/snapshot-format.md section 5).
+
+Inconsistent rows raise SnapshotError. Codes that this core doesn't know are no inconsistency: they mark the flags that use them.
+The work is linear in the file's size, whatever the file says. Used by ``evaluator`` only.
+"""
+
+from libc.math cimport fabs, isfinite
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from evaluator._fast.generated cimport *
+from evaluator._fast.program cimport Program, is_flat_map
+
+from evaluator.errors import SnapshotError
+
+cdef extern from "kernels.h" nogil:
+    uint16_t load_u16(const void* p)
+    uint32_t load_u32(const void* p)
+    int64_t load_i64(const void* p)
+    double bits_to_double(uint64_t bits)
+    uint64_t text_prefix(const char* p, Py_ssize_t n)
+
+cdef enum:
+    SOUND = 0
+    UNKNOWN_CODE = 1
+
+
+cdef int broken(str what) except -1:
+    raise SnapshotError(f"the snapshot is inconsistent: {what}; compile it again")
+
+
+cdef inline int inside(uint64_t start, uint64_t count, uint64_t size, str what) except -1:
+    """A run of rows or bytes that must lie in its table; an empty one refers to nothing."""
+    if count and start + count > size:
+        broken(what)
+    return 0
+
+
+cdef inline int refer(uint64_t* total, uint64_t count) except -1:
+    """Shared rows are checked once for each reference; this bounds the work."""
+    total[0] += count
+    if total[0] > MAX_REFERENCES:
+        broken("it refers to too many rows")
+    return 0
+
+
+cdef class Marks:
+    """What the checks remember of each row; gone when they are done."""
+
+    cdef uint8_t* node_state
+    cdef uint8_t* node_depth
+    cdef uint8_t* node_parent
+    cdef uint8_t* outcome_state
+    cdef uint8_t* condition_state
+    cdef uint8_t* rule_state
+    cdef uint64_t* cost
+    cdef set automata
+    cdef uint64_t condition_total, range_total, rule_total
+
+    def __cinit__(self, Program program):
+        self.node_state = <uint8_t*>calloc(program.counts[SECTION_NODES] + 1, 1)
+        self.node_depth = <uint8_t*>calloc(program.counts[SECTION_NODES] + 1, 1)
+        self.node_parent = <uint8_t*>calloc(program.counts[SECTION_NODES] + 1, 1)
+        self.outcome_state = <uint8_t*>calloc(program.counts[SECTION_OUTCOMES] + 1, 1)
+        self.condition_state = <uint8_t*>calloc(program.counts[SECTION_CONDITIONS] + 1, 1)
+        self.rule_state = <uint8_t*>calloc(program.counts[SECTION_RULES] + 1, 1)
+        self.cost = <uint64_t*>calloc(program.counts[SECTION_FLAGS] + 1, sizeof(uint64_t))
+        self.automata = set()
+        if not (
+            self.node_state and self.node_depth and self.node_parent and self.outcome_state
+            and self.condition_state and self.rule_state and self.cost
+        ):
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.node_state)
+        free(self.node_depth)
+        free(self.node_parent)
+        free(self.outcome_state)
+        free(self.condition_state)
+        free(self.rule_state)
+        free(self.cost)
+
+
+cdef int check_attributes(Program p) except -1:
+    cdef uint32_t i
+    cdef const attribute_row* row
+    for i in range(p.counts[SECTION_ATTRIBUTES]):
+        row = &p.attributes[i]
+        inside(row.name, 1, len(p.attribute_names), "an attribute has no name")
+        if row.path != NONE:
+            inside(row.path, 1, len(p.paths), "an attribute's path doesn't exist")
+        if row.fallback != NONE_16 and row.fallback >= i:
+            broken("an attribute falls back on a later one")
+    return 0
+
+
+cdef int check_variants(Program p) except -1:
+    cdef uint32_t i
+    cdef const variant_row* row
+    for i in range(p.counts[SECTION_VARIANTS]):
+        row = &p.variants[i]
+        inside(row.name, 1, len(p.names), "a variant has no name")
+        if row.value != NONE:
+            inside(row.value, 1, len(p.values), "a variant's value doesn't exist")
+        inside(row.name_json, row.name_json_length, p.counts[SECTION_TEXT], "a variant's name lies outside the text")
+        inside(row.value_json, row.value_json_length, p.counts[SECTION_TEXT], "a variant's value lies outside the text")
+        check_kind(p, row)
+    return 0
+
+
+cdef int check_kind(Program p, const variant_row* row) except -1:
+    """The declared kind is what typed getters trust, so it has to be the value's."""
+    value = p.values[row.value] if row.value != NONE else None
+    cdef uint8_t kind = KIND_NONE
+    if type(value) is bool:
+        kind = KIND_BOOLEAN
+    elif type(value) is str:
+        kind = KIND_STRING
+    elif type(value) is int:
+        kind = KIND_INTEGER
+    elif type(value) is float:
+        kind = KIND_FLOAT
+    elif type(value) is dict or type(value) is list:
+        kind = KIND_OBJECT
+    elif value is not None:
+        broken("a variant's value is no JSON value")
+    if kind != row.kind:
+        broken("a variant's value is not of its kind")
+    return 0
+
+
+cdef int check_small_tables(Program p) except -1:
+    cdef uint32_t i
+    cdef const place_row* place
+    for i in range(p.counts[SECTION_RANGES]):
+        if p.ranges[i].target < TARGET_NEXT_RULE:
+            inside(p.ranges[i].target, 1, p.counts[SECTION_VARIANTS], "a range's variant doesn't exist")
+    for i in range(p.counts[SECTION_TEXT_REFS]):
+        inside(p.text_refs[i].offset, p.text_refs[i].length, p.counts[SECTION_TEXT], "a text reference lies outside the text")
+        check_prefix(p, p.text_refs[i].offset, p.text_refs[i].length, p.text_refs[i].prefix)
+    for i in range(p.counts[SECTION_PLACES]):
+        place = &p.places[i]
+        if not (fabs(place.latitude) <= 90 and fabs(place.longitude) <= 180 and isfinite(place.radius)):
+            broken("a place is not on the globe")
+        if not (isfinite(place.km_per_unit) and place.km_per_unit > 0):
+            broken("a place's unit is not positive")
+    for i in range(p.counts[SECTION_WINDOWS]):
+        check_zone(p, p.windows[i].zone)
+    return 0
+
+
+cdef int check_prefix(Program p, uint32_t offset, uint32_t length, uint64_t prefix) except -1:
+    if prefix != (text_prefix(p.text + offset, length) if length else 0):
+        broken("a text has another prefix")
+    return 0
+
+
+cdef int check_zone(Program p, uint32_t zone) except -1:
+    cdef uint64_t offset = <uint64_t>zone * 8, count, i
+    if zone == NONE:
+        return 0
+    inside(offset, 8, p.counts[SECTION_ZONES], "a time zone doesn't exist")
+    count = load_u32(p.zones + offset)
+    inside(offset + 8, count * 12, p.counts[SECTION_ZONES], "a time zone lies outside its section")
+    for i in range(1, count):
+        if load_i64(p.zones + offset + 8 * i) >= load_i64(p.zones + offset + 8 + 8 * i):
+            broken("a time zone's transitions don't ascend")
+    return 0
+
+
+cdef int check_nodes(Program p, Marks marks) except -1:
+    """Children come after their parent, so one walk from the end sees every child before its parent."""
+    cdef uint32_t i, child, count = p.counts[SECTION_NODES]
+    cdef const node_row* row
+    for i in range(count, 0, -1):
+        row = &p.nodes[i - 1]
+        marks.node_depth[i - 1] = 1
+        if row.op < 1 or row.op > NODE_LAST:
+            marks.node_state[i - 1] = UNKNOWN_CODE
+            continue
+        if row.op == NODE_CONSTANT:
+            inside(row.value, 1, len(p.values), "an expression's constant doesn't exist")
+        if row.count == 0:
+            continue
+        if row.first_child < i:
+            broken("an expression refers back")
+        inside(row.first_child, row.count, count, "an expression's part doesn't exist")
+        for child in range(row.first_child, row.first_child + row.count):
+            if marks.node_parent[child]:
+                broken("two expressions share a part")
+            marks.node_parent[child] = 1
+            marks.node_state[i - 1] |= marks.node_state[child]
+            if marks.node_depth[child] >= MAX_EXPRESSION_DEPTH:
+                broken("an expression is nested too deep")
+            if marks.node_depth[child] >= marks.node_depth[i - 1]:
+                marks.node_depth[i - 1] = marks.node_depth[child] + 1
+    return 0
+
+
+cdef int check_outcome(Program p, Marks marks, uint32_t index) except -1:
+    cdef const outcome_row* row = &p.outcomes[index]
+    cdef uint32_t i
+    cdef uint64_t before = 0
+    if row.kind == OUTCOME_SPLIT:
+        refer(&marks.range_total, row.range_count)
+    if row.kind > OUTCOME_LAST:
+        marks.outcome_state[index] = UNKNOWN_CODE
+        return 0
+    if row.kind == OUTCOME_CONSTANT:
+        return inside(row.variant, 1, p.counts[SECTION_VARIANTS], "an outcome's variant doesn't exist")
+    if row.kind == OUTCOME_EXPRESSION:
+        inside(row.node, 1, p.counts[SECTION_NODES], "an outcome's expression doesn't exist")
+        marks.outcome_state[index] = marks.node_state[row.node]
+    if row.kind != OUTCOME_SPLIT:
+        return 0
+    if (
+        row.hash < 1 or row.hash > HASH_LAST or row.space > SPACE_LAST or row.unit > UNIT_LAST
+        or row.on_missing > ON_LAST or row.past_end > ON_LAST
+    ):
+        marks.outcome_state[index] = UNKNOWN_CODE
+        return 0
+    if row.total == 0 and (row.space == SPACE_MODULO or row.space == SPACE_MULTIPLY):
+        broken("a split divides into no buckets")
+    if row.hash == HASH_MD5_INTEGER and row.space != SPACE_MODULO:
+        broken("a split needs a modulus for its hash")
+    if row.node == NONE:
+        inside(row.attribute, 1, p.counts[SECTION_ATTRIBUTES], "a split's attribute doesn't exist")
+    else:
+        inside(row.node, 1, p.counts[SECTION_NODES], "a split's expression doesn't exist")
+        marks.outcome_state[index] |= marks.node_state[row.node]
+    if row.on_missing == ON_VARIANT or row.past_end == ON_VARIANT:
+        inside(row.variant, 1, p.counts[SECTION_VARIANTS], "a split's variant doesn't exist")
+    inside(row.prefix, row.prefix_length, p.counts[SECTION_TEXT], "a split's prefix lies outside the text")
+    inside(row.suffix, row.suffix_length, p.counts[SECTION_TEXT], "a split's suffix lies outside the text")
+    inside(row.first_range, row.range_count, p.counts[SECTION_RANGES], "a split's range doesn't exist")
+    for i in range(row.first_range, row.first_range + row.range_count):
+        if p.ranges[i].last < before:
+            broken("a split's ranges descend")
+        before = p.ranges[i].last
+    return 0
+
+
+cdef int check_automaton(Program p, Marks marks, uint64_t payload) except -1:
+    cdef uint64_t i, offset = payload * 8, size = p.counts[SECTION_AUTOMATA]
+    if payload in marks.automata:
+        return 0
+    if payload > size:
+        broken("a pattern lies outside the automata")
+    inside(offset, 16 + 256, size, "a pattern lies outside the automata")
+    cdef uint32_t states = load_u32(p.automata + offset)
+    cdef uint32_t classes = load_u32(p.automata + offset + 4)
+    if classes < 1 or load_u32(p.automata + offset + 8) >= states:
+        broken("a pattern has no start")
+    if states > 65536 or classes > 65536:  # no u16 and no byte reaches them; and the product must not overflow
+        inside(offset + 272, size, size, "a pattern lies outside the automata")
+    inside(offset + 272, <uint64_t>states * classes * 2, size, "a pattern lies outside the automata")
+    for i in range(256):
+        if <uint8_t>p.automata[offset + 16 + i] >= classes:
+            broken("a pattern has an unknown byte class")
+    for i in range(<uint64_t>states * classes):
+        if load_u16(p.automata + offset + 272 + 2 * i) >= states:
+            broken("a pattern leads nowhere")
+    marks.automata.add(payload)
+    return 0
+
+
+cdef int check_set(Program p, uint64_t offset) except -1:
+    inside(offset, 16, p.counts[SECTION_SETS], "a set doesn't exist")
+    cdef uint64_t slots = load_u32(p.sets + offset + 4)
+    if slots == 0:
+        broken("a set has no slots")
+    inside(offset + 16, slots * 4 + load_u32(p.sets + offset + 8), p.counts[SECTION_SETS], "a set lies outside its section")
+    return 0
+
+
+cdef int check_numbers(Program p, const condition_row* row) except -1:
+    """They don't descend, and none is NaN."""
+    cdef const uint64_t* numbers = p.numbers + row.offset
+    cdef uint32_t i
+    inside(row.offset, row.count, p.counts[SECTION_NUMBERS], "a condition's numbers don't exist")
+    for i in range(row.count):
+        if row.op == OP_IN_INTEGER:
+            if i and <int64_t>numbers[i] < <int64_t>numbers[i - 1]:
+                broken("a condition's numbers are not sorted")
+        elif not bits_to_double(numbers[i - 1] if i else numbers[i]) <= bits_to_double(numbers[i]):
+            broken("a condition's numbers are not sorted")
+    return 0
+
+
+cdef int check_operand(Program p, Marks marks, const condition_row* row, uint8_t* state) except -1:
+    cdef uint64_t values = len(p.values), i
+    cdef uint8_t op = row.op
+    if op == OP_EQ_TEXT or op == OP_CONTAINS_TEXT or op == OP_STARTS_WITH or op == OP_ENDS_WITH or op == OP_VERSION or op == OP_MATCHES:
+        inside(row.offset, row.length, p.counts[SECTION_TEXT], "a condition's text lies outside the text")
+        if op == OP_EQ_TEXT:
+            check_prefix(p, row.offset, row.length, row.payload)
+        elif op == OP_MATCHES:
+            check_automaton(p, marks, row.payload)
+    elif op == OP_IN_TEXT_SMALL:
+        inside(row.offset, row.count, p.counts[SECTION_TEXT_REFS], "a condition's texts don't exist")
+    elif op == OP_IN_TEXT_TABLE:
+        check_set(p, <uint64_t>row.offset * 8)
+    elif op == OP_IN_INTEGER or op == OP_IN_FLOAT:
+        check_numbers(p, row)
+    elif op == OP_EQ_BOOLEAN:
+        if row.payload > 1:
+            broken("a condition's boolean is neither 0 nor 1")
+    elif op == OP_EQ_VALUE or op == OP_CONTAINS_ALL or op == OP_CONTAINS_ANY:
+        inside(row.offset, 1, values, "a condition's value doesn't exist")
+        if op != OP_EQ_VALUE and type(p.values[row.offset]) is not list:
+            broken("a condition's value is no list")
+    elif op == OP_PATH:
+        inside(row.offset, 1, len(p.paths), "a condition's path doesn't exist")
+        inside(row.length, 1, values, "a condition's value doesn't exist")
+    elif op == OP_DISTANCE:
+        inside(row.offset, 1, p.counts[SECTION_PLACES], "a condition's place doesn't exist")
+    elif op == OP_WINDOW:
+        inside(row.offset, 1, p.counts[SECTION_WINDOWS], "a condition's time window doesn't exist")
+    elif op == OP_EXPRESSION:
+        inside(row.offset, 1, p.counts[SECTION_NODES], "a condition's expression doesn't exist")
+        state[0] = marks.node_state[row.offset]
+    elif op == OP_BUCKET:
+        inside(row.offset, 1, p.counts[SECTION_OUTCOMES], "a condition's split doesn't exist")
+        if p.outcomes[row.offset].kind != OUTCOME_SPLIT and p.outcomes[row.offset].kind <= OUTCOME_LAST:
+            broken("a condition's split is another outcome")
+        state[0] = marks.outcome_state[row.offset]
+    elif op == OP_PREREQUISITE:
+        inside(row.payload, 1, p.counts[SECTION_FLAGS], "a prerequisite doesn't exist")
+        inside(row.offset, row.count, p.counts[SECTION_NUMBERS], "a prerequisite's variants don't exist")
+        for i in range(row.offset, <uint64_t>row.offset + row.count):
+            inside(p.numbers[i], 1, p.counts[SECTION_VARIANTS], "a prerequisite's variant doesn't exist")
+    return 0
+
+
+cdef bint has_unknown_comparison(const condition_row* row) noexcept nogil:
+    if row.mode & CMP_MASK <= CMP_GE:
+        return False
+    if row.op == OP_VERSION:
+        return not row.mode & (MODE_VERSION_SAME_MINOR | MODE_VERSION_SAME_MAJOR)
+    return row.op == OP_TIME or row.op == OP_LENGTH or row.op == OP_DISTANCE or row.op == OP_NOW
+
+
+cdef int check_condition(Program p, Marks marks, uint32_t index) except -1:
+    cdef const condition_row* row = &p.conditions[index]
+    if row.op < 1 or row.op > OP_LAST or has_unknown_comparison(row):
+        marks.condition_state[index] = UNKNOWN_CODE
+        return 0
+    if row.op < OP_NOW or row.op > OP_EXPRESSION:
+        if row.op != OP_WINDOW or row.attribute != NONE_16:
+            inside(row.attribute, 1, p.counts[SECTION_ATTRIBUTES], "a condition's attribute doesn't exist")
+    return check_operand(p, marks, row, &marks.condition_state[index])
+
+
+cdef inline int check_jump(uint16_t target, uint32_t position, uint32_t count) except -1:
+    if target < JUMP_FAIL and (target == 0 or position + target >= count):
+        broken("a condition jumps out of its rule")
+    return 0
+
+
+cdef inline bint is_known_reason(uint8_t reason) noexcept:
+    return reason <= REASON_HELD_OUT or REASON_FIRST_ERROR <= reason <= REASON_LAST
+
+
+cdef int check_rule(Program p, Marks marks, uint32_t index) except -1:
+    cdef const rule_row* rule = &p.rules[index]
+    cdef const condition_row* row
+    cdef uint32_t i
+    inside(rule.first_condition, rule.condition_count, p.counts[SECTION_CONDITIONS], "a rule's condition doesn't exist")
+    inside(rule.outcome, 1, p.counts[SECTION_OUTCOMES], "a rule's outcome doesn't exist")
+    if rule.id != NONE:
+        inside(rule.id, 1, len(p.rule_ids), "a rule's id doesn't exist")
+    marks.rule_state[index] = marks.outcome_state[rule.outcome]
+    if not is_known_reason(rule.reason):
+        marks.rule_state[index] = UNKNOWN_CODE
+    for i in range(rule.condition_count):
+        row = &p.conditions[rule.first_condition + i]
+        check_jump(row.on_false, i, rule.condition_count)
+        check_jump(row.on_true, i, rule.condition_count)
+        check_jump(row.on_unknown, i, rule.condition_count)
+        check_jump(row.on_missing, i, rule.condition_count)
+        marks.rule_state[index] |= marks.condition_state[rule.first_condition + i]
+    return 0
+
+
+cdef int check_flag(Program p, Marks marks, uint32_t index) except -1:
+    cdef const flag_row* flag = &p.flags[index]
+    cdef uint64_t text = p.counts[SECTION_TEXT]
+    cdef uint32_t i
+    if index and not p.keys[index - 1] < p.keys[index]:
+        broken("the flag keys are not in order")
+    inside(flag.first_rule, flag.rule_count, p.counts[SECTION_RULES], "a flag's rule doesn't exist")
+    inside(flag.default_outcome, 1, p.counts[SECTION_OUTCOMES], "a flag's default outcome doesn't exist")
+    inside(flag.first_variant, flag.variant_count, p.counts[SECTION_VARIANTS], "a flag's variant doesn't exist")
+    inside(flag.metadata_json, flag.metadata_json_length, text, "a flag's metadata lie outside the text")
+    inside(flag.key_json, flag.key_json_length, text, "a flag's key lies outside the text")
+    if flag.metadata != NONE:
+        inside(flag.metadata, 1, len(p.values), "a flag's metadata don't exist")
+        if not is_flat_map(p.values[flag.metadata]):
+            broken("a flag's metadata are no flat map")
+    if flag.message != NONE:
+        inside(flag.message, 1, len(p.values), "a flag's message doesn't exist")
+        if type(p.values[flag.message]) is not str:
+            broken("a flag's message is no text")
+    if flag.rank > MAX_PREREQUISITE_RANK:
+        broken("a flag's prerequisites go too deep")
+    for i in range(flag.first_rule, flag.first_rule + flag.rule_count):
+        p.state[index] |= marks.rule_state[i]
+    if flag.state > STATE_TOMBSTONE or not is_known_reason(flag.default_reason) or marks.outcome_state[flag.default_outcome]:
+        p.state[index] = UNKNOWN_CODE
+    return 0
+
+
+cdef int check_prerequisites(Program p, Marks marks, uint8_t rank) except -1:
+    """Costs and unknown codes of the flags of one rank, whose prerequisites all have lower ranks."""
+    cdef uint32_t f, r, c, wanted
+    cdef const rule_row* rule
+    cdef const condition_row* row
+    for f in range(p.counts[SECTION_FLAGS]):
+        if p.flags[f].rank != rank:
+            continue
+        marks.cost[f] = 1
+        for r in range(p.flags[f].first_rule, p.flags[f].first_rule + p.flags[f].rule_count):
+            rule = &p.rules[r]
+            for c in range(rule.first_condition, rule.first_condition + rule.condition_count):
+                row = &p.conditions[c]
+                if row.op != OP_PREREQUISITE:
+                    continue
+                wanted = <uint32_t>row.payload
+                if p.flags[wanted].rank >= rank:
+                    broken("a prerequisite is not of lower rank")
+                marks.cost[f] += marks.cost[wanted]
+                if marks.cost[f] > MAX_PREREQUISITE_COST:
+                    broken("a flag's prerequisites cost too much")
+                p.state[f] |= p.state[wanted]
+    return 0
+
+
+cdef Program load(object data):
+    """A program whose every row is sound. Raises SnapshotError; TypeError if ``data`` is not bytes-like."""
+    cdef Program p = Program(data if type(data) is bytes else bytes(memoryview(data)))
+    cdef Marks marks = Marks(p)
+    cdef uint32_t i, deepest = 0
+    if <uint32_t>len(p.keys) != p.counts[SECTION_FLAGS]:
+        broken("there are not as many flags as flag keys")
+    for i in range(p.counts[SECTION_RULES]):
+        refer(&marks.condition_total, p.rules[i].condition_count)
+    for i in range(p.counts[SECTION_FLAGS]):
+        refer(&marks.rule_total, p.flags[i].rule_count)
+    check_attributes(p)
+    check_variants(p)
+    check_small_tables(p)
+    check_nodes(p, marks)
+    for i in range(p.counts[SECTION_OUTCOMES]):
+        check_outcome(p, marks, i)
+    for i in range(p.counts[SECTION_CONDITIONS]):
+        check_condition(p, marks, i)
+    for i in range(p.counts[SECTION_RULES]):
+        check_rule(p, marks, i)
+    p.allocate_state()
+    for i in range(p.counts[SECTION_FLAGS]):
+        check_flag(p, marks, i)
+        deepest = max(deepest, p.flags[i].rank)
+    for i in range(deepest + 1):
+        check_prerequisites(p, marks, <uint8_t>i)
+    p.finish()
+    return p

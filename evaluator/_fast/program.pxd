@@ -1,0 +1,65 @@
+from cpython.object cimport PyObject
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from evaluator._fast.generated cimport *
+
+
+cdef struct KeyEntry:
+    PyObject* key
+    Py_hash_t hash
+    uint32_t row
+
+
+cdef struct AttributeName:
+    PyObject* name
+    Py_hash_t hash
+
+
+cdef struct Fragment:
+    char* data
+    Py_ssize_t length
+    uint32_t owner  # the flag it was rendered for
+
+
+cdef class Program:
+    """One verified snapshot: pointers into its bytes, and Python objects for what is handed out."""
+
+    cdef bytes data
+    cdef readonly str version
+    cdef readonly dict meta
+    cdef list keys, names, rule_ids, values, paths
+    cdef list attribute_names
+    cdef const flag_row* flags
+    cdef const rule_row* rules
+    cdef const condition_row* conditions
+    cdef const outcome_row* outcomes
+    cdef const range_row* ranges
+    cdef const variant_row* variants
+    cdef const attribute_row* attributes
+    cdef const text_ref_row* text_refs
+    cdef const node_row* nodes
+    cdef const window_row* windows
+    cdef const place_row* places
+    cdef const uint64_t* numbers
+    cdef const char* text
+    cdef const char* sets
+    cdef const char* automata
+    cdef const char* zones
+    cdef uint32_t counts[16]
+    cdef uint8_t* state  # per flag: not 0 if it uses a code that this core doesn't know
+    cdef AttributeName* names_by_attribute
+    cdef KeyEntry* key_table
+    cdef uint32_t key_mask
+    cdef Fragment* fragments  # JSON items, made on first use (evaluator.pyx)
+    cdef Py_ssize_t fragment_count
+    cdef bytes metadata_json  # `,"metadata":{...}` of the flag set, or empty; made on first use
+
+    cdef uint32_t find(self, object key) noexcept
+    cdef int read(self) except -1
+    cdef int allocate_state(self) except -1
+    cdef int finish(self) except -1
+    cdef int build_key_table(self) except -1
+    cdef int build_attributes(self) except -1
+
+
+cdef bint is_flat_map(object value) except -1

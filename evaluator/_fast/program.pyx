@@ -1,0 +1,246 @@
+"""Program: a snapshot's bytes, checked once and then read in place.
+
+Reading only: ``load`` makes one, checks every row and then calls ``finish``. Used by the core only.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcmp
+
+from evaluator._fast.generated cimport *
+from evaluator._fast.msgpack cimport Reader, read_array, read_binary, read_value
+
+from sys import intern
+
+from evaluator.errors import SnapshotError
+
+cdef extern from "kernels.h" nogil:
+    uint32_t load_u32(const void* p)
+    uint64_t load_u64(const void* p)
+    uint64_t murmur3_x64_h1(const char* data, Py_ssize_t n)
+
+cdef extern from "kernels.h":
+    Py_hash_t text_hash(PyObject* text)
+    int same_text(PyObject* a, PyObject* b)
+
+cdef extern from "Python.h":
+    int PyUnicode_CheckExact(PyObject* o)
+    object PyUnicode_FromObject(object o)
+
+cdef int ROW_SIZES[16]
+ROW_SIZES[:] = [
+    SIZE_FLAGS, SIZE_RULES, SIZE_CONDITIONS, SIZE_OUTCOMES, SIZE_RANGES, SIZE_VARIANTS, SIZE_ATTRIBUTES, SIZE_TEXT_REFS,
+    SIZE_NODES, SIZE_WINDOWS, SIZE_PLACES, SIZE_NUMBERS, SIZE_TEXT, SIZE_SETS, SIZE_AUTOMATA, SIZE_ZONES,
+]
+cdef enum:
+    ELEMENT = 2  # the depth of the body's elements
+
+
+cdef list texts(object value, str what):
+    if type(value) is not list:
+        raise SnapshotError(f"the snapshot's {what} are no array")
+    for item in <list>value:
+        if type(item) is not str:
+            raise SnapshotError(f"one of the snapshot's {what} is no text")
+    return value
+
+
+cdef bint is_flat_map(object value) except -1:
+    """A map whose values are texts, booleans, integers and finite floats."""
+    if type(value) is not dict:
+        return False
+    for item in (<dict>value).values():
+        if type(item) is float:
+            if item - item != 0.0:
+                return False
+        elif type(item) is not str and type(item) is not int and type(item) is not bool:
+            return False
+    return True
+
+
+cdef list paths_of(object value):
+    if type(value) is not list:
+        raise SnapshotError("the snapshot's paths are no array")
+    for path in <list>value:
+        if type(path) is not list:
+            raise SnapshotError("one of the snapshot's paths is no array")
+        for step in <list>path:
+            if type(step) is not str and type(step) is not int:
+                raise SnapshotError("a step of one of the snapshot's paths is neither text nor integer")
+    return value
+
+
+@cython.final
+@cython.no_gc
+cdef class Program:
+    def __cinit__(self, bytes data not None):
+        self.data = data
+        self.read()
+
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        if self.fragments != NULL:
+            for i in range(self.fragment_count):
+                free(self.fragments[i].data)
+        free(self.fragments)
+        free(self.state)
+        free(self.names_by_attribute)
+        free(self.key_table)
+
+    cdef int read(self) except -1:
+        """Envelope, body, section table (docs/snapshot-format.md sections 1 to 3)."""
+        cdef const char* start = PyBytes_AS_STRING(self.data)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(self.data)
+        if size < HEADER_BYTES or memcmp(start, b"BURGEE\r\n", 8) != 0:
+            raise SnapshotError("these bytes are no snapshot: they don't begin with its magic")
+        cdef uint32_t version = load_u32(start + 8)
+        if not OLDEST_FORMAT_VERSION <= version <= FORMAT_VERSION:
+            raise SnapshotError(
+                f"snapshot format {version} is not one this core reads ({OLDEST_FORMAT_VERSION} to {FORMAT_VERSION}): "
+                "upgrade the core, or compile again with the older compiler"
+            )
+        if load_u32(start + 12) != 0:
+            raise SnapshotError("the snapshot's envelope has flags that this core doesn't know")
+        cdef uint64_t checksum = murmur3_x64_h1(start + HEADER_BYTES, size - HEADER_BYTES)
+        if load_u64(start + 16) != checksum:
+            raise SnapshotError("the snapshot's checksum is wrong: it was truncated or altered; fetch it again")
+        self.version = f"{checksum:016x}"
+        cdef Reader reader
+        reader.here = <const uint8_t*>start + HEADER_BYTES
+        reader.end = <const uint8_t*>start + size
+        cdef const uint8_t* tables = NULL
+        if read_array(&reader) != 9:
+            raise SnapshotError("the snapshot's body doesn't have 9 elements")
+        meta = read_value(&reader, ELEMENT)
+        if type(meta) is not dict or type(meta.get("compiler")) is not str or type(meta.get("dialect")) is not str:
+            raise SnapshotError("the snapshot's meta is no map with a compiler and a dialect")
+        if not is_flat_map(meta.get("metadata", {})):
+            raise SnapshotError("the flag set's metadata are no flat map")
+        self.meta = meta
+        self.keys = texts(read_value(&reader, ELEMENT), "flag keys")
+        self.attribute_names = texts(read_value(&reader, ELEMENT), "attribute names")
+        self.paths = paths_of(read_value(&reader, ELEMENT))
+        self.names = texts(read_value(&reader, ELEMENT), "variant names")
+        self.rule_ids = texts(read_value(&reader, ELEMENT), "rule ids")
+        values = read_value(&reader, ELEMENT)
+        if type(values) is not list:
+            raise SnapshotError("the snapshot's values are no array")
+        self.values = values
+        if read_binary(&reader, &tables) > 7:
+            raise SnapshotError("the snapshot's padding is too long")
+        cdef Py_ssize_t table_size = read_binary(&reader, &tables)
+        if reader.here != reader.end:
+            raise SnapshotError("the snapshot has bytes after its body")
+        if (tables - <const uint8_t*>start) % 8:
+            raise SnapshotError("the snapshot's tables are not aligned")
+        cdef const void* found[16]
+        cdef int i, j
+        cdef uint64_t start_of[16]
+        cdef uint64_t end_of[16]
+        if table_size < 16 * 8:
+            raise SnapshotError("the snapshot's tables end inside their directory")
+        for i in range(16):
+            start_of[i] = <uint64_t>load_u32(tables + 8 * i) * 8
+            self.counts[i] = load_u32(tables + 8 * i + 4)
+            end_of[i] = start_of[i] + <uint64_t>self.counts[i] * ROW_SIZES[i]
+            found[i] = tables + start_of[i]
+            if self.counts[i] == 0:
+                found[i] = tables  # nothing is read of it
+            elif start_of[i] < 16 * 8 or end_of[i] > <uint64_t>table_size:
+                raise SnapshotError("a section of the snapshot's tables lies outside them")
+            for j in range(i):
+                if self.counts[i] and self.counts[j] and start_of[i] < end_of[j] and start_of[j] < end_of[i]:
+                    raise SnapshotError("two sections of the snapshot's tables overlap")
+        self.flags = <const flag_row*>found[SECTION_FLAGS]
+        self.rules = <const rule_row*>found[SECTION_RULES]
+        self.conditions = <const condition_row*>found[SECTION_CONDITIONS]
+        self.outcomes = <const outcome_row*>found[SECTION_OUTCOMES]
+        self.ranges = <const range_row*>found[SECTION_RANGES]
+        self.variants = <const variant_row*>found[SECTION_VARIANTS]
+        self.attributes = <const attribute_row*>found[SECTION_ATTRIBUTES]
+        self.text_refs = <const text_ref_row*>found[SECTION_TEXT_REFS]
+        self.nodes = <const node_row*>found[SECTION_NODES]
+        self.windows = <const window_row*>found[SECTION_WINDOWS]
+        self.places = <const place_row*>found[SECTION_PLACES]
+        self.numbers = <const uint64_t*>found[SECTION_NUMBERS]
+        self.text = <const char*>found[SECTION_TEXT]
+        self.sets = <const char*>found[SECTION_SETS]
+        self.automata = <const char*>found[SECTION_AUTOMATA]
+        self.zones = <const char*>found[SECTION_ZONES]
+        return 0
+
+    cdef int allocate_state(self) except -1:
+        self.state = <uint8_t*>calloc(self.counts[SECTION_FLAGS] + 1, 1)
+        if self.state == NULL:
+            raise MemoryError
+        return 0
+
+    cdef int finish(self) except -1:
+        """What is built beside the bytes, once the rows are known to be sound."""
+        self.build_attributes()
+        self.build_key_table()
+        # One fragment per (variant or flag, OpenFeature word); zeroed memory that is only touched when it is used.
+        self.fragment_count = (<Py_ssize_t>self.counts[SECTION_VARIANTS] + self.counts[SECTION_FLAGS]) * 5
+        self.fragments = <Fragment*>calloc(self.fragment_count + 1, sizeof(Fragment))
+        if self.fragments == NULL:
+            raise MemoryError
+        return 0
+
+    cdef int build_attributes(self) except -1:
+        """Interned names with their hashes: a context's literal keys are then the same objects."""
+        cdef uint32_t i, count = self.counts[SECTION_ATTRIBUTES]
+        cdef PyObject* name
+        self.attribute_names = [intern(text) for text in self.attribute_names]
+        self.names_by_attribute = <AttributeName*>malloc((count + 1) * sizeof(AttributeName))
+        if self.names_by_attribute == NULL:
+            raise MemoryError
+        for i in range(count):
+            name = <PyObject*>self.attribute_names[self.attributes[i].name]
+            self.names_by_attribute[i].name = name
+            self.names_by_attribute[i].hash = text_hash(name)
+        return 0
+
+    cdef int build_key_table(self) except -1:
+        """Open addressing on the str hash that callers' keys already carry; at most half full."""
+        cdef uint32_t size = 4, row, slot
+        cdef PyObject* key
+        while size < 2 * <uint32_t>len(self.keys):
+            size *= 2
+        self.key_table = <KeyEntry*>calloc(size, sizeof(KeyEntry))
+        if self.key_table == NULL:
+            raise MemoryError
+        self.key_mask = size - 1
+        for row in range(<uint32_t>len(self.keys)):
+            key = <PyObject*>self.keys[row]
+            slot = <uint32_t>text_hash(key) & self.key_mask
+            while self.key_table[slot].key != NULL:
+                slot = (slot + 1) & self.key_mask
+            self.key_table[slot] = KeyEntry(key, text_hash(key), row)
+        return 0
+
+    cdef uint32_t find(self, object key) noexcept:
+        """The flag row of a key, or NONE. A subclass of str is asked as the text it holds."""
+        cdef PyObject* wanted = <PyObject*>key
+        if not PyUnicode_CheckExact(wanted):
+            if not isinstance(key, str):
+                return NONE
+            try:
+                key = PyUnicode_FromObject(key)
+            except Exception:
+                return NONE
+            wanted = <PyObject*>key
+        cdef Py_hash_t hash = text_hash(wanted)
+        cdef uint32_t slot = <uint32_t>hash & self.key_mask
+        cdef KeyEntry* entry
+        while True:
+            entry = &self.key_table[slot]
+            if entry.key == wanted:
+                return entry.row
+            if entry.key == NULL:
+                return NONE
+            if entry.hash == hash and same_text(entry.key, wanted):
+                return entry.row
+            slot = (slot + 1) & self.key_mask
