@@ -1,1 +1,1 @@
-"""Benchmarks: workloads, hand-written floors, measurements, budgets. Not in the wheel; imported by themselves and tests only."""
+"""Benchmarks: workloads, hand-written floors, measurements, budgets. Not in the wheel; only they and tests import them."""

@@ -149,7 +149,7 @@ def snapshot(wanted: ir.Project) -> bytes:
     from config_sync.lower import lower
     from evaluator.snapshot import codec
 
-    return codec.encode(lower(wanted))  # type: ignore[arg-type]
+    return codec.encode(lower(wanted).body)
 
 
 # --- the same by hand -------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ else
     scripts/compiler.sh "$python"
     echo "burgee: compiling the Cython core"
     log=$environment/build.log
-    "$python" setup.py --quiet build_ext --inplace >"$log" 2>&1 || { tail -40 "$log" >&2 && exit 1; }
+    "$python" setup.py build_ext --inplace >"$log.new" 2>&1 || { tail -40 "$log.new" >&2 && exit 1; }
+    if [ ! -e "$log" ] || grep -q -e ' -c ' "$log.new"; then mv "$log.new" "$log"; fi # the log of the last real compilation
 fi
 
 # A plain path file, not an import hook: the cold path is measured in this environment, and a hook would import modules into it.

@@ -33,6 +33,21 @@ def core(name: str) -> ModuleType:
         raise
 
 
+def pytest_configure() -> None:
+    """A run that claims to be about one core (``BURGEE_CORE``) doesn't start with the other."""
+    import evaluator
+
+    claimed = os.environ.get("BURGEE_CORE", evaluator.IMPLEMENTATION)
+    if claimed != evaluator.IMPLEMENTATION:
+        pytest.exit(f"this run is meant for the {claimed} core, but {evaluator.IMPLEMENTATION} is loaded", returncode=3)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    import evaluator
+
+    terminalreporter.write_line(f"the core of `import evaluator` in this run: {evaluator.IMPLEMENTATION}")
+
+
 @pytest.fixture(params=["pure", "fast"])
 def implementation(request: pytest.FixtureRequest) -> ModuleType:
     """Each core in turn: a module with ``Evaluator`` and ``Evaluation``. In a run of the pure core, only that one."""

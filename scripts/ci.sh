@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# The whole check, leg by leg. Every leg first proves that it tests what its name says; a failed leg doesn't stop the others.
+# The last line is the summary line of the main test run, as pytest wrote it.
+set -u
+cd "$(dirname "$0")/.."
+VENV=${VENV:-.venv}
+JOBS=${JOBS:-$(nproc 2>/dev/null || echo 2)}
+python=$PWD/$VENV/bin/python
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+failed=()
+export VENV JOBS
+export PYTHONHASHSEED=${PYTHONHASHSEED:-random}
+
+leg() { # leg NAME COMMAND…
+    local name=$1 start=$SECONDS status=0
+    shift
+    printf '\n=== %s\n' "$name"
+    "$@" > >(tee "$logs/$name") 2>&1 || status=$?
+    [ $status -eq 0 ] || failed+=("$name")
+    printf -- '--- %s: %s, %d s\n' "$name" "$([ $status -eq 0 ] && echo ok || echo FAILED)" $((SECONDS - start))
+    return 0
+}
+
+summary() { grep -E '[0-9]+ (passed|failed|error)' "$logs/$1" 2>/dev/null | tail -1; }
+
+setup_leg() {
+    make setup && "$python" -c 'import sys; print(sys.version); sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+}
+
+build_leg() { # the core that loads is the one just built, with the optimisation and the arithmetic that the twins rely on
+    make build || return 1
+    EVALUATOR_IMPL=fast "$python" -c 'import evaluator; assert evaluator.IMPLEMENTATION == "fast"; print("core:", evaluator.IMPLEMENTATION)' &&
+        for flag in -O3 -ffp-contract=off; do
+            grep -q -- "$flag" "$VENV/build.log" || { echo "the core wasn't compiled with $flag" && return 1; }
+        done
+}
+
+test_leg() { # the README's own test command, with coverage switched on from outside
+    local command
+    command=$(sed -n '/<!-- test command -->/,/```$/p' README.md | grep -E '^make ' | head -1)
+    [ -n "$command" ] || { echo "README.md names no test command" && return 1; }
+    rm -f .coverage .coverage.*
+    BURGEE_CORE=fast PYTEST_ADDOPTS="--cov --cov-report=" bash -c "$command"
+}
+
+coverage_leg() {
+    "$python" -m coverage json -q -o "$VENV/coverage.json" && "$python" -m coverage report --sort=cover | tail -15
+    "$python" scripts/coverage_gate.py "$VENV/coverage.json" evaluator=90 config_sync=90
+}
+
+pure_leg() { BURGEE_CORE=pure EVALUATOR_IMPL=pure make test; }
+
+oldest_leg() { # the same suite on the oldest Python, where there is one
+    local oldest
+    if ! oldest=$(scripts/python.sh 3.11 2>/dev/null); then
+        echo "SKIPPED: no Python 3.11 on this machine"
+        return 0
+    fi
+    BURGEE_PYTHON=$oldest make VENV=.venv-3.11 build || return 1
+    .venv-3.11/bin/python -c 'import sys; assert sys.version_info[:2] == (3, 11); print(sys.version)' || return 1
+    BURGEE_CORE=fast BURGEE_PARITY_PAIRS=5000 make VENV=.venv-3.11 test
+}
+
+leg setup setup_leg
+leg lint make lint
+leg build build_leg
+leg types make types
+leg test test_leg
+leg coverage coverage_leg
+leg pure pure_leg
+leg parity make parity
+leg golden make golden
+leg conformance make conformance
+leg bench-gate make bench-gate
+leg asan make asan
+leg python-3.11 oldest_leg
+
+printf '\n%d s in all. ' "$SECONDS"
+if [ ${#failed[@]} -eq 0 ]; then echo "All legs passed."; else echo "FAILED: ${failed[*]}"; fi
+summary test
+[ ${#failed[@]} -eq 0 ]
