@@ -1,4 +1,4 @@
-"""The dialects by name. One line each; a front end is imported when it is asked for. Used by ``config_sync.compile`` and tools."""
+"""The dialects by name, one line each; a front end is imported when asked for. Used by ``config_sync.compile`` and tools."""
 
 from importlib import import_module
 

@@ -4,6 +4,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 import mmh3
 
@@ -29,27 +30,27 @@ def build_sets(strings: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _build(strings: list[bytes]) -> bytes:
+    """One table of sorted strings; the heap keeps their order."""
     hash_of, pack_length = mmh3.hash, _LENGTH.pack
-    hashed = sorted((hash_of(string, SET_SEED, False), string) for string in strings)
     slot_count = len(strings) * 3 // 2 + 1  # a load of about 0.66 (fast to miss, small to keep), and one slot always empty
-    heap = b"".join(pack_length(len(string)) + string for _, string in hashed)
-    slots = _place(hashed, slot_count)
-    return _HEADER.pack(len(strings), slot_count, len(heap), 0) + slots.tobytes() + heap
+    offsets = accumulate((len(string) + 2 for string in strings), initial=0)
+    hashed = sorted((hash_of(string, SET_SEED, False), offset) for string, offset in zip(strings, offsets, strict=False))
+    heap = b"".join(pack_length(len(string)) + string for string in strings)
+    return _HEADER.pack(len(strings), slot_count, len(heap), 0) + _place(hashed, slot_count).tobytes() + heap
 
 
-def _place(hashed: list[tuple[int, bytes]], slot_count: int) -> "array[int]":
-    """Linear probing in hash order: each string takes its own slot or the next after its predecessor's; what runs over the
-    end takes the first empty slots from the start. Every slot between a string's first slot and its place is full."""
+def _place(hashed: list[tuple[int, int]], slot_count: int) -> "array[int]":
+    """Slots for (hash, heap offset) pairs in the order of the hash, by linear probing: each takes its own slot or the next
+    after its predecessor's; what runs over the end takes the first empty slots from the start. So every slot between a
+    string's own and its place is full, which is all that a look-up needs."""
     slots = array("I", [SET_EMPTY_SLOT]) * slot_count
-    place, offset, overflow = -1, 0, []
-    for digest, string in hashed:
+    place, overflow = -1, []
+    for digest, offset in hashed:
         place = max(place + 1, (digest * slot_count) >> 32)
-        entry = (offset << 8) | (digest & 255)
-        offset += len(string) + 2
         if place < slot_count:
-            slots[place] = entry
+            slots[place] = (offset << 8) | (digest & 255)
         else:
-            overflow.append(entry)
+            overflow.append((offset << 8) | (digest & 255))
     place = 0
     for entry in overflow:
         while slots[place] != SET_EMPTY_SLOT:

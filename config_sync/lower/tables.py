@@ -43,9 +43,7 @@ class Tables:
         return {name: getattr(self, name).data for name, _ in layout.SECTIONS}
 
     def path(self, steps: tuple[str | int, ...]) -> int:
-        """The index of a path; ``NONE`` for an empty one."""
-        if not steps:
-            return codes.NONE
+        """The index of a path."""
         key = (steps, tuple(map(type, steps)))
         index = self._path_numbers.setdefault(key, len(self.paths))
         if index == len(self.paths):
@@ -61,7 +59,7 @@ class Tables:
             return known
         fallback = self.attribute(attribute.fallback)
         flags = codes.ATTRIBUTE_EMPTY_IS_MISSING if attribute.empty_is_missing else 0
-        name, path = self.attribute_names.intern(attribute.name), self.path(attribute.path)
+        name, path = self.attribute_names.intern(attribute.name), self.path(attribute.path) if attribute.path else codes.NONE
         index = self._attribute_numbers[attribute] = self.attributes.intern(name, path, fallback, flags, 0, 0)
         return index
 

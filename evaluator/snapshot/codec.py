@@ -4,13 +4,15 @@ Imported by ``config_sync`` and tests. The bytes are described in docs/snapshot-
 """
 
 import struct
+from collections import namedtuple
 from collections.abc import Mapping
+from typing import Any
 
 import mmh3
 import msgspec
 
 from evaluator.errors import SnapshotError
-from evaluator.snapshot.layout import SECTION_ENTRY, SECTIONS
+from evaluator.snapshot.layout import SECTION_ENTRY, SECTIONS, Row
 from evaluator.snapshot.opcodes import FORMAT_VERSION, HEADER_BYTES, MAGIC, OLDEST_FORMAT_VERSION
 from evaluator.snapshot.schema import Body
 
@@ -66,3 +68,31 @@ def decode_body(snapshot: bytes) -> Body:
         return msgspec.msgpack.decode(payload, type=Body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"the snapshot's body is malformed: {error}") from error
+
+
+class Decoded:
+    """A snapshot laid open for tools: the body's lists, every section of rows as a list of named tuples, the byte sections as
+    bytes, and ``version``. What it holds is checked no further; a core checks it (``evaluator.Evaluator``)."""
+
+    def __init__(self, snapshot: bytes) -> None:
+        body = decode_body(snapshot)
+        self.version = f"{_HEADER.unpack_from(snapshot)[3]:016x}"
+        self.meta, self.values, self.paths = body.meta, body.values, body.paths
+        self.flag_keys, self.attribute_names = body.flag_keys, body.attribute_names
+        self.variant_names, self.rule_ids = body.variant_names, body.rule_ids
+        entries = SECTION_ENTRY.packer.iter_unpack(body.tables[: SECTION_ENTRY.size * len(SECTIONS)])
+        for (name, row), (start, count) in zip(SECTIONS, entries, strict=True):
+            data = body.tables[start * 8 : start * 8 + count * row.size]
+            setattr(self, name, data if row.size == 1 else _rows(row, data))
+
+    def __getattr__(self, name: str) -> Any:
+        """Sections are attributes by their names in the layout."""
+        raise AttributeError(name)
+
+
+def _rows(row: Row, data: bytes) -> list[Any]:
+    """Rows as named tuples with the layout's field names; plain numbers where a row is one."""
+    if len(row.fields) == 1:
+        return [bits for (bits,) in row.packer.iter_unpack(data)]
+    record = namedtuple(row.name, [name for name, _ in row.fields])  # type: ignore[misc]
+    return [record._make(fields) for fields in row.packer.iter_unpack(data)]
