@@ -31,6 +31,7 @@ def _small_cases(evaluator: Any, floors: Any, contexts: list[Any]) -> list[Case]
         ("nothing", floors.nothing, "call('w2', context, False)", "e+", contexts),
         ("W1 boolean", evaluator.boolean, getter.format(key="w1", default=False), "e+", contexts),
         ("W2 boolean", evaluator.boolean, getter.format(key="w2", default=False), "e+", contexts),
+        ("W2 boolean, as a rollout", evaluator.boolean, getter.format(key="w2-rollout", default=False), "e+", contexts),
         ("W2 boolean, empty context", evaluator.boolean, getter.format(key="w2", default=False), "e+", empty),
         ("W2 evaluate", evaluator.evaluate, "call('w2', context)", "e+", contexts),
         ("W2 evaluate, value read", evaluator.evaluate, "call('w2', context).value", "e+", contexts),
@@ -64,8 +65,8 @@ def small(evaluator_class: Any, rounds: int) -> Results:
     """W1 to W4 against e+ and f."""
     floors = floor_module.load()
     contexts = workloads.contexts()
-    evaluator = evaluator_class(workloads.snapshot(workloads.project()))
-    everything = evaluator_class(workloads.snapshot(workloads.project_of_all()))
+    evaluator = evaluator_class(workloads.snapshot())
+    everything = evaluator_class(workloads.snapshot_of_all())
     workloads.by_hand(floors)
     check_small(evaluator, everything, floors, contexts)
     cases = _small_cases(evaluator, floors, contexts) + _all_cases(everything, floors, contexts)
@@ -96,7 +97,7 @@ def _parser(text: str) -> Callable[[list[Any]], list[Any]]:
 def large(evaluator_class: Any, rounds: int) -> Results:
     """W5 against g: a fresh flag and user each time, one flag over and over, and strings just parsed from JSON."""
     floors = floor_module.load()
-    evaluator = evaluator_class(workloads.snapshot(workloads.large_project()))
+    evaluator = evaluator_class(workloads.large_snapshot())
     workloads.large_by_hand(floors)
     questions = workloads.large_questions()
     for key, context in questions[:2_000]:
@@ -120,8 +121,8 @@ def large(evaluator_class: Any, rounds: int) -> Results:
 
 def load(evaluator_class: Any, rounds: int) -> Results:
     """Loading W5's snapshot against json.loads of the same project, with and without the SHA-256 a fetcher checks."""
-    text = json.dumps(workloads.native(workloads.large_project()))
-    snapshot = workloads.snapshot(workloads.large_project())
+    text = json.dumps(workloads.large_document())
+    snapshot = workloads.large_snapshot()
 
     def with_name(data: bytes) -> Any:
         hashlib.sha256(data).hexdigest()

@@ -1,31 +1,34 @@
-"""The workloads W1 to W5: projects, contexts, and the same flags by hand for the floors. Read by every benchmark.
+"""The workloads W1 to W5: projects in the native dialect, contexts, and the same flags by hand for the floors.
 
 W1  a boolean flag that is on for everyone
 W2  boolean: ``country`` in three and ``age >= 18``, then half the users by a hash of the targeting key; every context matches
 W3  three strings, 33/33/34 by targeting key
 W4  100 flags: 40 x W1, 40 x W2, 20 x W3
 W5  1,000 flags of ten rules; the tenth has a list of 1,000 members and is the only one that holds
+
+Every benchmark reads these. The floors get the constants (seeds, ends of ranges) from the compiled project.
 """
 
 import random
+from functools import cache
 from typing import Any
 
 from config_sync import ir
-from evaluator.snapshot import opcodes as codes
+from config_sync.compile import CompileResult, compile_project
 
 CONTEXTS = 10_000
 COUNTRIES = ("US", "CA", "GB")
+LEAST_AGE = 18
 LARGE_FLAGS = 1_000
 LARGE_MEMBERS = 1_000
 LARGE_RULES = 10
 ATTRIBUTES = ("country", "plan", "tier")
 
-HALF = (1 << 31) - 1
-THIRD = round((1 << 32) * 0.33) - 1
-TWO_THIRDS = round((1 << 32) * 0.66) - 1
-FULL = (1 << 32) - 1
+# The nine comparisons that no context satisfies, the same for every flag: by hand their strings stay in the cache.
+LARGE_PAIRS = tuple((ATTRIBUTES[rule % 3], f"{ATTRIBUTES[rule % 3]}-{rule}") for rule in range(LARGE_RULES - 1))
 
 Context = dict[str, Any]
+Document = dict[str, Any]
 
 
 def contexts(count: int = CONTEXTS) -> list[Context]:
@@ -35,46 +38,39 @@ def contexts(count: int = CONTEXTS) -> list[Context]:
         {
             "targetingKey": f"user-{number:08d}",
             "country": chance.choice(COUNTRIES),
-            "age": chance.randrange(18, 90),
+            "age": chance.randrange(LEAST_AGE, 90),
             "plan": chance.choice(("free", "pro", "team")),
         }
         for number in range(count)
     ]
 
 
-def seed_of(key: str) -> int:
-    """A seed per flag, so that flags split independently."""
-    return random.Random(key).getrandbits(32)
+def _compare(attribute: str, operator: str, value: Any) -> Document:
+    return {"attribute": attribute, "operator": operator, "value": value}
 
 
-def _boolean(key: str, rules: tuple[ir.Rule, ...], default: str, reason: int) -> ir.Flag:
-    variants = (ir.Variant("on", True), ir.Variant("off", False))
-    return ir.Flag(key, variants=variants, rules=rules, default=ir.Constant(default), default_reason=reason)
-
-
-def simple(key: str) -> ir.Flag:
+def simple() -> Document:
     """W1."""
-    return _boolean(key, (), "on", codes.REASON_STATIC)
+    return {"type": "boolean", "default": "on"}
 
 
-def targeted(key: str) -> ir.Flag:
-    """W2."""
-    split = ir.Split(ir.Bucketing(seed=seed_of(key)), (ir.Range(HALF, "on"),), past_end=codes.ON_DEFAULT)
-    condition = ir.All(
-        (
-            ir.Test("one_of", ir.Attribute("country"), COUNTRIES),
-            ir.Test("greater_equal", ir.Attribute("age"), 18),
-        )
-    )
-    return _boolean(key, (ir.Rule(split, codes.REASON_SPLIT, condition, id="adults"),), "off", codes.REASON_DEFAULT)
+def targeted(decision: Document | None = None) -> Document:
+    """W2; ``decision`` is how the rule halves the users."""
+    half = decision or {"split": {"variants": {"on": 50, "off": 50}}}
+    conditions = [_compare("country", "in", list(COUNTRIES)), _compare("age", "gte", LEAST_AGE)]
+    return {"type": "boolean", "default": "off", "rules": [{"id": "adults", "when": {"all": conditions}, **half}]}
 
 
-def variants(key: str) -> ir.Flag:
+def variants() -> Document:
     """W3."""
-    ranges = (ir.Range(THIRD, "a"), ir.Range(TWO_THIRDS, "b"), ir.Range(FULL, "c"))
-    rule = ir.Rule(ir.Split(ir.Bucketing(seed=seed_of(key)), ranges), codes.REASON_SPLIT)
-    values = (ir.Variant("a", "alpha"), ir.Variant("b", "beta"), ir.Variant("c", "gamma"))
-    return ir.Flag(key, variants=values, rules=(rule,), default=ir.Constant("a"), default_reason=codes.REASON_DEFAULT)
+    values = {"a": "alpha", "b": "beta", "c": "gamma"}
+    return {"type": "string", "variants": values, "default": "a", "split": {"variants": {"a": 33, "b": 33, "c": 34}}}
+
+
+def document() -> Document:
+    """W1 to W3 in one project; ``w2-rollout`` is W2 written as a rollout rather than as a split."""
+    as_rollout = targeted({"variant": "on", "rollout": 50})
+    return {"flags": {"w1": simple(), "w2": targeted(), "w2-rollout": as_rollout, "w3": variants()}}
 
 
 def keys_of_all() -> tuple[list[str], list[str], list[str]]:
@@ -86,16 +82,11 @@ def keys_of_all() -> tuple[list[str], list[str], list[str]]:
     )
 
 
-def project() -> ir.Project:
-    """W1 to W4 in one project: ``w1``, ``w2``, ``w3``."""
-    return ir.Project("native", (simple("w1"), targeted("w2"), variants("w3")))
-
-
-def project_of_all() -> ir.Project:
+def document_of_all() -> Document:
     """W4."""
     ones, twos, threes = keys_of_all()
-    flags = [simple(key) for key in ones] + [targeted(key) for key in twos] + [variants(key) for key in threes]
-    return ir.Project("native", tuple(flags))
+    flags = {key: simple() for key in ones} | {key: targeted() for key in twos} | {key: variants() for key in threes}
+    return {"flags": flags}
 
 
 # --- W5 ---------------------------------------------------------------------------------------------------------------
@@ -111,22 +102,16 @@ def large_members(number: int) -> list[str]:
     return [f"user-{(start + member) * 7919 % 100_000_000:08d}" for member in range(LARGE_MEMBERS)]
 
 
-# The nine comparisons that no context satisfies, the same for every flag: by hand their strings stay in the cache.
-LARGE_PAIRS = tuple((ATTRIBUTES[rule % 3], f"{ATTRIBUTES[rule % 3]}-{rule}") for rule in range(LARGE_RULES - 1))
+def large(number: int) -> Document:
+    whens = [_compare(name, "eq", text) for name, text in LARGE_PAIRS]
+    whens.append(_compare("targetingKey", "in", large_members(number)))
+    rules = [{"id": f"rule-{rule}", "when": when, "variant": "on"} for rule, when in enumerate(whens)]
+    return {"type": "boolean", "default": "off", "rules": rules}
 
 
-def large(number: int) -> ir.Flag:
-    rules = [
-        ir.Rule(ir.Constant("on"), codes.REASON_TARGETING_MATCH, ir.Test("equal", ir.Attribute(name), text), id=f"rule-{rule}")
-        for rule, (name, text) in enumerate(LARGE_PAIRS)
-    ]
-    members = ir.Test("one_of", ir.TARGETING_KEY, tuple(large_members(number)))
-    rules.append(ir.Rule(ir.Constant("on"), codes.REASON_TARGETING_MATCH, members, id="members"))
-    return _boolean(large_key(number), tuple(rules), "off", codes.REASON_DEFAULT)
-
-
-def large_project(flags: int = LARGE_FLAGS) -> ir.Project:
-    return ir.Project("native", tuple(large(number) for number in range(flags)))
+def large_document(flags: int = LARGE_FLAGS) -> Document:
+    """W5."""
+    return {"flags": {large_key(number): large(number) for number in range(flags)}}
 
 
 def large_questions(count: int = CONTEXTS, flags: int = LARGE_FLAGS) -> list[tuple[str, Context]]:
@@ -141,28 +126,73 @@ def large_questions(count: int = CONTEXTS, flags: int = LARGE_FLAGS) -> list[tup
     return questions
 
 
-# --- the snapshots ----------------------------------------------------------------------------------------------------
+# --- compiled ---------------------------------------------------------------------------------------------------------
 
 
-def snapshot(wanted: ir.Project) -> bytes:
-    """The compiled project."""
-    from config_sync.lower import lower
-    from evaluator.snapshot import codec
+def _compiled(wanted: Document) -> CompileResult:
+    result = compile_project(wanted)
+    if result.snapshot is None or len(result.diagnostics):
+        raise AssertionError(f"a workload doesn't compile: {list(result.diagnostics)}")
+    return result
 
-    return codec.encode(lower(wanted).body)
+
+def _bytes(result: CompileResult) -> bytes:
+    assert result.snapshot is not None
+    return result.snapshot
+
+
+@cache
+def compiled() -> CompileResult:
+    """W1 to W3."""
+    return _compiled(document())
+
+
+@cache
+def compiled_of_all() -> CompileResult:
+    """W4."""
+    return _compiled(document_of_all())
+
+
+def snapshot() -> bytes:
+    return _bytes(compiled())
+
+
+def snapshot_of_all() -> bytes:
+    return _bytes(compiled_of_all())
+
+
+@cache
+def large_snapshot() -> bytes:
+    """W5."""
+    return _bytes(_compiled(large_document()))
 
 
 # --- the same by hand -------------------------------------------------------------------------------------------------
 
 
+def _splits(result: CompileResult) -> dict[str, ir.Split]:
+    """The split of every flag that has one, after the passes."""
+    assert result.project is not None
+    found = {}
+    for flag in result.project.flags:
+        outcomes = [*(rule.outcome for rule in flag.rules), flag.default]
+        splits = [outcome for outcome in outcomes if isinstance(outcome, ir.Split)]
+        if splits:
+            found[flag.key] = splits[0]
+    return found
+
+
 def by_hand(floors: Any) -> None:
     """Gives the floors module the constants of W2, W3 and W4."""
+    splits = _splits(compiled()) | _splits(compiled_of_all())
 
     def two(key: str) -> Any:
-        return floors.Targeted(COUNTRIES, 18, seed_of(key), HALF)
+        split = splits[key]
+        return floors.Targeted(COUNTRIES, LEAST_AGE, split.bucketing.seed, split.ranges[0].last)
 
     def three(key: str) -> Any:
-        return floors.Variants(seed_of(key), THIRD, TWO_THIRDS, "alpha", "beta", "gamma")
+        split = splits[key]
+        return floors.Variants(split.bucketing.seed, split.ranges[0].last, split.ranges[1].last, "alpha", "beta", "gamma")
 
     ones, twos, threes = keys_of_all()
     floors.register({key: two(key) for key in ["w2", *twos]})
@@ -171,6 +201,4 @@ def by_hand(floors: Any) -> None:
 
 def large_by_hand(floors: Any, flags: int = LARGE_FLAGS) -> None:
     """Gives the floors module the constants of W5."""
-    floors.register(
-        {large_key(n): floors.Large(LARGE_PAIRS, "targetingKey", large_members(n)) for n in range(flags)},
-    )
+    floors.register({large_key(n): floors.Large(LARGE_PAIRS, "targetingKey", large_members(n)) for n in range(flags)})
