@@ -100,7 +100,7 @@ def preflight(methods: str) -> Response:
 
 
 def problem(status: int, details: str, headers: dict[str, str] | None = None) -> Response:
-    """A refusal that isn't about a flag. ``details`` is a sentence of ours, with nothing of the request or an exception in it."""
+    """A refusal that isn't about a flag. ``details`` is ours, with nothing of the request or an exception in it."""
     return Response(status, f'{{"errorDetails":{quote_json(details)}}}'.encode(), headers)
 
 

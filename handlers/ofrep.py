@@ -154,7 +154,7 @@ def entity_tag(version: str, context: Context, body: bytes) -> str:
 
 
 def matches(header: str | None, tag: str) -> bool:
-    """Whether an If-None-Match names ``tag``: leniently, as clients echo tags in every form (``W/``, a list, unquoted, ``*``)."""
+    """Whether an If-None-Match names ``tag``: leniently: clients echo tags in every form (``W/``, lists, unquoted, ``*``)."""
     if header is None:
         return False
     bare = tag.strip('"')
