@@ -211,7 +211,17 @@ Outcome = Constant | NoAnswer | Split | Computed
 # --- flags ------------------------------------------------------------------------------------------------------------
 
 
+UNNAMED_ON, UNNAMED_OFF = "\x00on", ""  # variants of a flag that is merely on or off; reported as None
+
+
+def reported_name(name: str) -> str:
+    """A variant's name as the snapshot has it: empty, and so reported as None, for a name that begins with NUL."""
+    return "" if name.startswith("\x00") else name
+
+
 class Variant(msgspec.Struct, frozen=True):
+    """A named value. Names are unique within a flag; one that begins with NUL, or is empty, is never shown."""
+
     name: str
     value: Any  # JSON value; None = no value
 

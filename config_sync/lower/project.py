@@ -81,8 +81,9 @@ class _ProjectWriter:
 
     def _variant(self, variant: ir.Variant) -> int:
         tables, value = self._tables, variant.value
-        name = tables.variant_names.intern(variant.name)
-        name_json = tables.text_span(json_text(variant.name))
+        reported = ir.reported_name(variant.name)
+        name = tables.variant_names.intern(reported)
+        name_json = tables.text_span(json_text(reported))
         if value is None:
             return tables.variants.append(name, codes.NONE, codes.KIND_NONE, 0, 0, *name_json, 0, 0, 0)
         kind = _KINDS.get(type(value), codes.KIND_OBJECT)
