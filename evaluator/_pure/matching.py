@@ -251,8 +251,6 @@ def _path(program: Program, row: ConditionRow, value: Any) -> Truth:
         from evaluator import json_text
 
         value = json_text.parse(value)  # what is no JSON raises, and so is unknown
-    elif not isinstance(value, list | tuple | dict):
-        return None
     found = at_path(value, program.paths[row.offset])
     return None if found is MISSING else deep_equal(program.values[row.length], found)
 
