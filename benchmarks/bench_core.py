@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import floor_module, measure, workloads
+from benchmarks import floor_module, measure, peer, workloads
 from benchmarks.measure import Case
 
 Results = dict[str, dict[str, Any]]
@@ -70,8 +70,18 @@ def small(evaluator_class: Any, rounds: int) -> Results:
     workloads.by_hand(floors)
     check_small(evaluator, everything, floors, contexts)
     cases = _small_cases(evaluator, floors, contexts) + _all_cases(everything, floors, contexts)
+    cases += _peer_cases(contexts)
     samples = measure.interleave(cases, rounds, before=lambda: measure.touch(contexts))
     return measure.results(samples, cases)
+
+
+def _peer_cases(contexts: list[Any]) -> list[Case]:
+    getter = peer.boolean()
+    if getter is None:
+        return []
+    peer.check(getter, contexts)
+    units = [(context["targetingKey"], context) for context in contexts]
+    return [Case("W2, eppo-server-sdk", getter, units, "unit, context", "call('w2', unit, context, False)", "W2 boolean")]
 
 
 # --- W5 ---------------------------------------------------------------------------------------------------------------

@@ -141,6 +141,11 @@ def _bytes(result: CompileResult) -> bytes:
     return result.snapshot
 
 
+def compile_document(wanted: Document) -> bytes:
+    """Any project in the native dialect."""
+    return _bytes(_compiled(wanted))
+
+
 @cache
 def compiled() -> CompileResult:
     """W1 to W3."""
@@ -180,6 +185,11 @@ def _splits(result: CompileResult) -> dict[str, ir.Split]:
         if splits:
             found[flag.key] = splits[0]
     return found
+
+
+def constants() -> dict[str, tuple[int, int]]:
+    """key -> (seed, end of the first range) of W2."""
+    return {key: (split.bucketing.seed, split.ranges[0].last) for key, split in _splits(compiled()).items()}
 
 
 def by_hand(floors: Any) -> None:

@@ -1,0 +1,72 @@
+"""What bench_instructions runs under callgrind: imports nothing but the core and the floors, so that little else is emulated.
+
+Usage: ``python -I instructions_child.py ROOT PLACE``. Prints ``name|calls|kind`` for every stretch between two marks.
+"""
+
+import marshal
+import os
+import sys
+
+ROOT, PLACE = sys.argv[1:3]
+sys.path[:0] = [ROOT, f"{ROOT}/benchmarks/floors"]
+mark = os.getppid  # callgrind starts a new count at every call of it
+
+
+def read(name):  # type: ignore[no-untyped-def]
+    with open(f"{PLACE}/{name}", "rb") as file:
+        return file.read()
+
+
+ALL = read("all")
+mark()
+# The cold path: import, load 100 flags, first answer.
+import evaluator  # noqa: E402
+
+everything = evaluator.Evaluator(ALL)
+everything.boolean("targeted-00", {"targetingKey": "user-00000001", "country": "US", "age": 30}, False)
+mark()
+print("cold path|1|once")
+
+import floors  # noqa: E402
+
+assert evaluator.IMPLEMENTATION == "fast"
+contexts, questions, constants, CALLS, ALL_CALLS = marshal.loads(read("inputs"))
+small = evaluator.Evaluator(read("small"))
+large = evaluator.Evaluator(read("large"))
+seed, last = constants["w2"]
+floors.register({"w2": floors.Targeted(("US", "CA", "GB"), 18, seed, last)})
+
+
+def each(call, arguments):  # type: ignore[no-untyped-def]
+    for one in arguments:
+        call(*one)
+
+
+def twice(name, call, arguments):  # type: ignore[no-untyped-def]
+    """Runs n calls and then 2n, each between two marks; everything is warm by then."""
+    count = len(arguments) // 2
+    each(call, arguments)
+    few, many = arguments[:count], arguments
+    mark()
+    each(call, few)
+    mark()
+    each(call, many)
+    mark()
+    print(f"{name}|{count}|twice")
+
+
+def asked(key, *rest):  # type: ignore[no-untyped-def]
+    return [(key, context, *rest) for context in contexts]
+
+
+twice("e+", floors.e_plus, asked("w2", False))
+twice("nothing", floors.nothing, asked("w2", False))
+twice("W1 boolean", small.boolean, asked("w1", False))
+twice("W2 boolean", small.boolean, asked("w2", False))
+twice("W2 boolean, as a rollout", small.boolean, asked("w2-rollout", False))
+twice("W2 boolean, empty context", small.boolean, [("w2", {}, False)] * len(contexts))
+twice("W2 evaluate", small.evaluate, asked("w2"))
+twice("W3 string", small.string, asked("w3", "none"))
+twice("W4 evaluate_all", everything.evaluate_all, [(context,) for context in contexts[: 2 * ALL_CALLS]])
+twice("W4 evaluate_all_json", everything.evaluate_all_json, [(context,) for context in contexts[: 2 * ALL_CALLS]])
+twice("W5 boolean, fresh", large.boolean, [(key, context, False) for key, context in questions])
