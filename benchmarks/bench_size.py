@@ -1,0 +1,55 @@
+"""Bytes: the extension modules, stripped, and the wheel. ``python -m benchmarks.bench_size``"""
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def extensions() -> dict[str, int]:
+    """module -> bytes of its stripped file, for the running Python."""
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    found = {}
+    with tempfile.TemporaryDirectory() as place:
+        for source in sorted((ROOT / "evaluator" / "_fast").glob(f"*{suffix}")):
+            copy = Path(shutil.copy(source, place))
+            if shutil.which("strip"):
+                subprocess.run(["strip", "--strip-unneeded", str(copy)], check=True)
+            found[source.name.removesuffix(suffix)] = copy.stat().st_size
+    return found
+
+
+def wheel() -> int:
+    """Bytes of the wheel, built offline from this tree."""
+    with tempfile.TemporaryDirectory() as place:
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--wheel-dir",
+            place,
+            ".",
+        ]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        (found,) = Path(place).glob("*.whl")
+        return found.stat().st_size
+
+
+def main() -> None:
+    sizes = extensions()
+    for name, size in sizes.items():
+        print(f"{name:20} {size:>9,}")
+    print(f"{'extensions together':20} {sum(sizes.values()):>9,}")
+    print(f"{'wheel':20} {wheel():>9,}")
+
+
+if __name__ == "__main__":
+    main()
