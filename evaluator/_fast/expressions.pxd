@@ -11,5 +11,5 @@ cdef class View:
     cdef object now_ms
 
 
-cdef object evaluate_expression(Program program, uint32_t node, View view)
-cdef bint truthy(object value)
+cpdef object evaluate_expression(Program program, uint32_t node, View view)
+cpdef bint truthy(object value) noexcept
