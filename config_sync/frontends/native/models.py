@@ -143,7 +143,7 @@ class LayerPlace(Struct, forbid_unknown_fields=True):
     range: Annotated[list[Any], Meta(description="[from, to], or a list of such pairs")]
 
 
-class Targeting(Struct):
+class PrioritisedRules(Struct):
     """Prioritised rules: the first that matches, and whose own rollout includes the user, lets the user in."""
 
     rules: list[TargetingRuleRef] | None = None
@@ -152,7 +152,7 @@ class Targeting(Struct):
 
 
 class TargetingRule(Struct):
-    """One of ``Targeting``."""
+    """One of ``PrioritisedRules``."""
 
     id: str | int | None = None
     name: str | None = None

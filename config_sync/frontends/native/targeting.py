@@ -60,7 +60,7 @@ class TargetingReader:
         return Scope(self._hashing.salted("_bucket" if rule_id is None else f"_bucket_{rule_id}"))
 
     def _prioritised(self, data: dict[str, Any], origin: Origin) -> list[Target] | None:
-        item = read(models.Targeting, data, origin, self._notes)
+        item = read(models.PrioritisedRules, data, origin, self._notes)
         if item is None:
             return []
         places = [(rule, origin.child("rules", index)) for index, rule in enumerate(item.rules or [])]
