@@ -25,7 +25,7 @@ def flag_contents(program: Decoded, row: int) -> dict[str, Any]:
     rules = program.rules[flag.first_rule : flag.first_rule + flag.rule_count]
     return {
         "state": (flag.state, _value(program, flag.message)),
-        "variants": {program.variant_names[item.name]: _value(program, item.value) for item in variants},
+        "variants": tuple((program.variant_names[item.name], _value(program, item.value)) for item in variants),
         "rules": tuple(_rule(program, rule) for rule in rules),
         "default": (flag.default_reason, _outcome(program, flag.default_outcome)),
         "metadata": _value(program, flag.metadata),

@@ -4,6 +4,7 @@
 the command line and by the publisher.
 """
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -31,7 +32,8 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 class Move(msgspec.Struct, frozen=True):
-    """How many contexts went from one answer to another. An answer is a variant's name, or a word in round brackets."""
+    """How many contexts went from one answer to another. An answer is a variant's name; for a variant without a name its value
+    as JSON; else a word in round brackets."""
 
     before: str
     after: str
@@ -109,6 +111,8 @@ def _answer(evaluation: Any) -> str:
         return NO_FLAG
     if evaluation.variant is not None:
         return str(evaluation.variant)
+    if evaluation.value is not None:
+        return json.dumps(evaluation.value, ensure_ascii=False, sort_keys=True)
     return NO_VARIANT if evaluation.error_code is None else f"({evaluation.error_code})"
 
 

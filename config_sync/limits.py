@@ -22,7 +22,7 @@ MAX_VALUE_DEPTH = 32
 MAX_METADATA_BYTES = 16 * 1024
 MAX_SALT_BYTES = 4_096  # what is hashed before or after a unit
 
-MAX_CONDITION_DEPTH = 10  # groups within groups, as written (RUL-19)
+MAX_CONDITION_DEPTH = 10  # groups within groups as people write them (RUL-19); front ends with such groups check it
 MAX_NESTING = 64  # conditions within conditions once segments are filled in; the passes' recursion relies on it
 MAX_CONDITIONS_PER_RULE = 1_000
 MAX_LIST_ITEMS = 100_000

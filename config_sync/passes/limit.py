@@ -2,13 +2,7 @@
 
 from config_sync import ir
 from config_sync.diagnostics import Diagnostics
-from config_sync.limits import (
-    COMPLEX_RULE,
-    MANY_CONDITIONS_PER_GROUP,
-    MAX_CONDITION_DEPTH,
-    MAX_CONDITIONS_PER_RULE,
-    MAX_RULES_PER_FLAG,
-)
+from config_sync.limits import COMPLEX_RULE, MANY_CONDITIONS_PER_GROUP, MAX_CONDITIONS_PER_RULE, MAX_RULES_PER_FLAG
 from config_sync.passes.findings import Findings, live
 from config_sync.passes.measure import measure
 from config_sync.walk import conditions_of
@@ -31,10 +25,7 @@ def _limit_rule(flag: ir.Flag, rule: ir.Rule, findings: Findings) -> None:
     if rule.condition is None:
         return
     size = measure(rule.condition, {})
-    if size.depth > MAX_CONDITION_DEPTH:
-        message = f"groups are nested {size.depth} deep, more than {MAX_CONDITION_DEPTH}"
-        findings.error(flag, "LIMIT-DEPTH", message, rule.origin, "flatten the groups, or name parts of them as segments")
-    elif size.leaves > MAX_CONDITIONS_PER_RULE:
+    if size.leaves > MAX_CONDITIONS_PER_RULE:
         message = f"a rule has {size.leaves} conditions, more than {MAX_CONDITIONS_PER_RULE}"
         findings.error(flag, "LIMIT-CONDITIONS", message, rule.origin, "use lists: one condition with many values")
     else:
