@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +50,17 @@ def run() -> dict[str, int]:
     """case -> instructions per call (``cold path``: of the whole path). Empty where there is no valgrind."""
     if not available():
         return {}
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        _write_inputs(place)
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={place}/cg.out", "--dump-before=getppid", "-q"]
-        child = [sys.executable, "-I", str(Path(__file__).parent / "instructions_child.py"), str(ROOT), str(place)]
-        environment = {"PYTHONHASHSEED": "0", "PATH": os.environ["PATH"], "EVALUATOR_IMPL": "fast"}
-        done = subprocess.run(command + child, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"the child failed under valgrind: {done.stderr[-2000:]}")
-        return _per_call(done.stdout.split("\n"), _counts(place))
+    place = ROOT / "build" / "instructions"  # always the same: even the length of a path would change a count
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    _write_inputs(place)
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={place}/cg.out", "--dump-before=getppid", "-q"]
+    child = [sys.executable, "-I", str(Path(__file__).parent / "instructions_child.py"), str(ROOT), str(place)]
+    environment = {"PYTHONHASHSEED": "0", "PATH": os.environ["PATH"], "EVALUATOR_IMPL": "fast"}
+    done = subprocess.run(command + child, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"the child failed under valgrind: {done.stderr[-2000:]}")
+    return _per_call(done.stdout.split("\n"), _counts(place))
 
 
 def _per_call(lines: list[str], counts: list[int]) -> dict[str, int]:

@@ -24,7 +24,9 @@ def extensions() -> dict[str, int]:
 
 
 def wheel() -> int:
-    """Bytes of the wheel, built offline from this tree."""
+    """Bytes of the wheel, built offline from this tree. What an earlier build left behind is no part of it."""
+    for leftover in (ROOT / "build").glob("lib*"):
+        shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory() as place:
         command = [
             sys.executable,

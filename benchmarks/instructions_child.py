@@ -3,16 +3,22 @@
 Usage: ``python -I instructions_child.py ROOT PLACE``. Prints ``name|calls|kind`` for every stretch between two marks.
 """
 
+from __future__ import annotations
+
 import marshal
 import os
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 ROOT, PLACE = sys.argv[1:3]
 sys.path[:0] = [ROOT, f"{ROOT}/benchmarks/floors"]
 mark = os.getppid  # callgrind starts a new count at every call of it
 
 
-def read(name):  # type: ignore[no-untyped-def]
+def read(name: str) -> bytes:
     with open(f"{PLACE}/{name}", "rb") as file:
         return file.read()
 
@@ -37,12 +43,12 @@ seed, last = constants["w2"]
 floors.register({"w2": floors.Targeted(("US", "CA", "GB"), 18, seed, last)})
 
 
-def each(call, arguments):  # type: ignore[no-untyped-def]
+def each(call: Any, arguments: list[Any]) -> None:
     for one in arguments:
         call(*one)
 
 
-def twice(name, call, arguments):  # type: ignore[no-untyped-def]
+def twice(name: str, call: Any, arguments: list[Any]) -> None:
     """Runs n calls and then 2n, each between two marks; everything is warm by then."""
     count = len(arguments) // 2
     each(call, arguments)
@@ -55,7 +61,7 @@ def twice(name, call, arguments):  # type: ignore[no-untyped-def]
     print(f"{name}|{count}|twice")
 
 
-def asked(key, *rest):  # type: ignore[no-untyped-def]
+def asked(key: str, *rest: Any) -> list[Any]:
     return [(key, context, *rest) for context in contexts]
 
 

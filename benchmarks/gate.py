@@ -1,0 +1,150 @@
+"""Holds the budgets of budgets.toml: instruction counts, allocations, sizes, memory and in-process ratios. ``make bench-gate``
+
+Absolute times never fail it. A ratio that misses is measured again, up to a few passes, and its best median counts: medians of
+a whole pass move little upwards by luck, but other work on the machine moves them a lot.
+"""
+
+import sys
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import bench_alloc, bench_cold, bench_core, bench_instructions, bench_size
+
+BUDGETS: dict[str, Any] = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text())
+PARTS: dict[str, Callable[[Any, int], bench_core.Results]] = {
+    "small": bench_core.small,
+    "large": bench_core.large,
+    "load": bench_core.load,
+}
+
+
+@dataclass
+class Verdict:
+    """One budget: what it is of, what was measured, the bar, and whether it is kept (None: couldn't be measured here)."""
+
+    name: str
+    measured: str
+    bar: str
+    kept: bool | None
+
+    def line(self) -> str:
+        word = {True: "ok", False: "OVER", None: "skipped"}[self.kept]
+        return f"{word:8} {self.name:42} {self.measured:>14}  {self.bar}"
+
+
+def _missed(best: dict[str, float]) -> set[str]:
+    over = {name for name, bar in BUDGETS["ratios"].items() if best.get(name, float("inf")) > bar}
+    return over | {name for name, bar in BUDGETS["peer"].items() if name in best and best[name] < bar}
+
+
+def _keep_best(best: dict[str, float], found: bench_core.Results) -> None:
+    for name, row in found.items():
+        if "ratio" in row:
+            better = max if name in BUDGETS["peer"] else min
+            best[name] = better(best.get(name, row["ratio"]), row["ratio"])
+
+
+def ratios(evaluator_class: Any) -> list[Verdict]:
+    """Every ratio's best median over as many passes as it took, at most ``passes.most``."""
+    best: dict[str, float] = {}
+    rounds, most = BUDGETS["passes"]["rounds"], BUDGETS["passes"]["most"]
+    for part in PARTS.values():
+        _keep_best(best, part(evaluator_class, rounds))
+    for part in PARTS.values():
+        for _ in range(most - 1):
+            found = part(evaluator_class, rounds) if _missed(best) & _cases_of(part) else {}
+            _keep_best(best, found)
+    verdicts = [_ratio(name, best.get(name), bar) for name, bar in BUDGETS["ratios"].items()]
+    return verdicts + [_peer(name, best.get(name), bar) for name, bar in BUDGETS["peer"].items()]
+
+
+def _cases_of(part: Callable[..., Any]) -> set[str]:
+    prefixes = {"small": ("W1", "W2", "W3", "W4"), "large": ("W5 boolean",), "load": ("W5 load",)}[part.__name__]
+    return {name for name in (*BUDGETS["ratios"], *BUDGETS["peer"]) if name.startswith(prefixes)}
+
+
+def _ratio(name: str, measured: float | None, bar: float) -> Verdict:
+    if measured is None:
+        return Verdict(name, "not measured", f"<= {bar} x its floor", False)
+    return Verdict(name, f"{measured:.2f}", f"<= {bar} x its floor", measured <= bar)
+
+
+def _peer(name: str, measured: float | None, bar: float) -> Verdict:
+    if measured is None:
+        return Verdict(name, "not installed", f">= {bar} x slower than W2 boolean", None)
+    return Verdict(name, f"{measured:.2f}", f">= {bar} x slower than W2 boolean", measured >= bar)
+
+
+def instructions() -> list[Verdict]:
+    """Against the figures of this Python version; others are shown and skipped."""
+    bars = BUDGETS["instructions"].get(f"python-{sys.version_info[0]}{sys.version_info[1]}")
+    if not bench_instructions.available():
+        return [Verdict("instructions", "no valgrind", "apt-get install valgrind", None)]
+    if bars is None:
+        return [Verdict("instructions", "-", "no figures for this Python", None)]
+    slack = 1 + BUDGETS["instructions"]["slack"]
+    found = bench_instructions.run()
+    return [
+        Verdict(f"instructions, {name}", f"{found[name]:,}", f"<= {bar:,} + {slack - 1:.0%}", found[name] <= bar * slack)
+        for name, bar in bars.items()
+    ]
+
+
+def allocations(evaluator_class: Any) -> list[Verdict]:
+    """All ``_noalloc`` cases, and the meter's own check that it sees what does allocate."""
+    found = bench_alloc.measure_all(evaluator_class)
+    most = BUDGETS["allocations"]["most"]
+    cases = [name for name in found if name.endswith("_noalloc")]
+    verdicts = [Verdict(name, f"{found[name]:,} bytes", f"<= {most}", found[name] <= most) for name in cases]
+    return [*verdicts, Verdict("the meter sees evaluate_all", f"{found['meter']:,} bytes", "> 0", found["meter"] > 0)]
+
+
+def sizes() -> list[Verdict]:
+    measured = {"extensions": sum(bench_size.extensions().values()), "wheel": bench_size.wheel()}
+    verdicts = [
+        Verdict(f"size, {name}", f"{size:,}", f"<= {BUDGETS['sizes'][name]:,}", size <= BUDGETS["sizes"][name])
+        for name, size in measured.items()
+    ]
+    growth = bench_cold.memory().get("growth")
+    bar = BUDGETS["memory"]["growth"]
+    if growth is None:
+        return [*verdicts, Verdict("W5 resident, growth", "no /proc", f"<= {bar:,}", None)]
+    return [*verdicts, Verdict("W5 resident, growth", f"{growth:,}", f"<= {bar:,}", growth <= bar)]
+
+
+def cold() -> list[Verdict]:
+    """Milliseconds are evidence; the number of modules is law."""
+    found, bars = bench_cold.cold(rounds=7), BUDGETS["cold"]
+    return [
+        Verdict("cold path, modules", str(found["modules"]), f"<= {bars['modules']}", found["modules"] <= bars["modules"]),
+        Verdict("cold path (evidence)", f"{found['in all']:.2f} ms", f"<= {bars['milliseconds']} ms, not gated", None),
+    ]
+
+
+def verdicts(evaluator_class: Any) -> Iterable[Verdict]:
+    yield from allocations(evaluator_class)
+    yield from instructions()
+    yield from sizes()
+    yield from cold()
+    yield from ratios(evaluator_class)
+
+
+def main() -> int:
+    import evaluator
+
+    if evaluator.IMPLEMENTATION != "fast":
+        print(f"bench-gate: the core in use is {evaluator.IMPLEMENTATION}, and budgets are of the Cython core: not held")
+        return 1
+    over = 0
+    for verdict in verdicts(evaluator.Evaluator):
+        print(verdict.line(), flush=True)
+        over += verdict.kept is False
+    print(f"bench-gate: {over} over budget" if over else "bench-gate: every budget is kept")
+    return int(over > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
