@@ -106,7 +106,7 @@ def test_sec_09_an_endless_body_is_cut_off(app: App) -> None:
 
 def test_a_client_that_went_away_gets_nothing(app: App) -> None:
     scope = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/ofrep/v1/evaluate/flags", "headers": []}
-    events = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    events: list[dict[str, Any]] = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
     assert talk(app, scope, events) == []
 
 

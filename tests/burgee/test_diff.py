@@ -56,7 +56,7 @@ def test_who_changes_variant(old: str, new: str, tmp_path: Path, capsys: pytest.
 
 def movers(old: str, new: str, tmp_path: Path) -> int:
     """How many users get another answer from ``checkout``, counted one by one."""
-    cores = []
+    cores: list[Evaluator] = []
     for name in (old, new):
         target = tmp_path / "counted.burgee"
         assert main(["compile", name, "-o", str(target)]) == 0

@@ -15,6 +15,7 @@ import pytest
 from burgee.cli import main
 from tests.burgee.projects import FLAGD, GOOD, NOT_YAML, WITH_A_BROKEN_FLAG
 from tests.burgee.server import Server, until
+from tests.conftest import ROOT
 
 RED_FOR_ALL = GOOD.replace("default: blue", "default: red")
 
@@ -145,6 +146,14 @@ def test_it_leaves_cleanly(server: Server, number: int) -> None:
         assert server.stop(number) == 0
     assert server.printed.rstrip().endswith("Stopped.")
     assert "Traceback" not in server.printed
+
+
+def test_the_example_project_is_served_without_complaint() -> None:
+    with Server(ROOT / "examples") as server:
+        flags = server.post("", {"targetingKey": "user-1"}).json()["flags"]
+        assert flags
+        assert not [item for item in flags if "errorCode" in item]
+        assert " error " not in server.printed
 
 
 def test_a_port_in_use_is_said_plainly(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,9 +121,12 @@ def test_percent_decoding_agrees_with_the_standard_library(text: str) -> None:
     assert unquote(text) == unquote_to_bytes(text).decode("utf-8", "replace")
 
 
+VALUES: tuple[object, ...] = (True, 1, 10.0, 1e300, [], {"a": None})
+
+
 def test_json_texts() -> None:
     assert to_json('a"\\\u00fc\n') == '"a\\"\\\\\u00fc\\n"'
-    assert [to_json(value) for value in (True, 1, 10.0, 1e300, [], {"a": None})] == [
+    assert [to_json(value) for value in VALUES] == [
         "true",
         "1",
         "10.0",
