@@ -10,7 +10,7 @@ from config_sync import ir
 from config_sync.frontends.flagd.constants import is_truthy, is_version, number_in
 from config_sync.ir import Attribute, Expression
 from config_sync.limits import MAX_KEY_LENGTH, MAX_LIST_ITEM_BYTES, MAX_LIST_ITEMS, MAX_PATH_STEPS
-from config_sync.passes.measure import measure
+from config_sync.walk import children_of, conditions_of
 from evaluator.snapshot import opcodes as codes
 
 MAX_GROUP_DEPTH = 8
@@ -41,8 +41,13 @@ _ORDERS = {  # node -> (the test, and its mirror image for a constant on the lef
 def condition_of(node: Expression) -> ir.Condition:
     """True exactly when the expression is truthy."""
     condition = _condition(node)
-    size = measure(condition, {})
-    return condition if size.depth <= MAX_GROUP_DEPTH and size.leaves <= MAX_TESTS else ir.Truthy(node)
+    tests = sum(1 for part in conditions_of(condition) if not isinstance(part, ir.All | ir.Any_ | ir.Not))
+    return condition if tests <= MAX_TESTS and _depth(condition) <= MAX_GROUP_DEPTH else ir.Truthy(node)
+
+
+def _depth(condition: ir.Condition) -> int:
+    """Groups within groups; an expression is at most 64 deep, so this ends soon."""
+    return 1 + max(map(_depth, children_of(condition)), default=0)
 
 
 def _condition(node: Expression) -> ir.Condition:
