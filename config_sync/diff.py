@@ -135,7 +135,7 @@ def changes_text(changes: Changes) -> str:
 def impact_text(found: Impact) -> str:
     """For each flag that moves, how many contexts go where."""
     if not found.flags:
-        return f"none of {found.contexts:,} contexts gets another variant"
+        return f"none of {found.contexts:,} contexts gets another answer"
     lines = [f"{found.affected:,} of {found.contexts:,} contexts get another answer"]
     for flag in found.flags:
         revalued = f", {flag.revalued:,} only value" if flag.revalued else ""

@@ -5,19 +5,21 @@ from collections.abc import Iterator
 from config_sync import ir
 
 
-def conditions_of(root: ir.Condition | None) -> Iterator[ir.Condition]:
-    """Every condition in a tree, the root included, in source order."""
-    pending = [] if root is None else [root]
-    while pending:
-        condition = pending.pop()
-        yield condition
-        pending += reversed(children_of(condition))
+def conditions_of(root: ir.Condition | None) -> list[ir.Condition]:
+    """Every condition in a tree, the root included, level by level."""
+    found = [] if root is None else [root]
+    for condition in found:  # the list grows while it is walked
+        found += children_of(condition)
+    return found
 
 
 def children_of(condition: ir.Condition) -> tuple[ir.Condition, ...]:
-    if isinstance(condition, (ir.All, ir.Any_)):
-        return condition.children
-    return (condition.child,) if isinstance(condition, ir.Not) else ()
+    kind = type(condition)
+    if kind is ir.Test:  # most conditions are
+        return ()
+    if kind is ir.All or kind is ir.Any_:
+        return condition.children  # type: ignore[union-attr]
+    return (condition.child,) if kind is ir.Not else ()  # type: ignore[union-attr]
 
 
 def rule_conditions(flag: ir.Flag) -> Iterator[ir.Condition]:
@@ -26,38 +28,18 @@ def rule_conditions(flag: ir.Flag) -> Iterator[ir.Condition]:
         yield from conditions_of(rule.condition)
 
 
-def outcomes_of(flag: ir.Flag) -> Iterator[ir.Outcome]:
-    """The outcomes of a flag's rules, then its default."""
-    for rule in flag.rules:
-        yield rule.outcome
-    yield flag.default
-
-
-def bucketings_of(flag: ir.Flag) -> Iterator[ir.Bucketing]:
-    for condition in rule_conditions(flag):
-        if isinstance(condition, ir.InBucket):
-            yield condition.bucketing
-    for outcome in outcomes_of(flag):
-        if isinstance(outcome, ir.Split):
-            yield outcome.bucketing
-
-
-def expressions_of(flag: ir.Flag) -> Iterator[ir.Expression]:
-    """The roots of every expression that a flag uses."""
-    for condition in rule_conditions(flag):
-        if isinstance(condition, ir.Truthy):
-            yield condition.expression
-    for outcome in outcomes_of(flag):
-        if isinstance(outcome, ir.Computed):
-            yield outcome.expression
-    for bucketing in bucketings_of(flag):
-        if isinstance(bucketing.source, ir.Expression):
-            yield bucketing.source
-
-
 def prerequisites_of(flag: ir.Flag) -> Iterator[ir.Prerequisite]:
     """Every mention of another flag, repeated ones too. A tombstone has none."""
     if flag.error is None:
         for condition in rule_conditions(flag):
             if isinstance(condition, ir.Prerequisite):
                 yield condition
+
+
+def expressions_of(flag: ir.Flag) -> Iterator[ir.Expression]:
+    """The roots of every expression that a flag uses."""
+    for part in (*rule_conditions(flag), *(rule.outcome for rule in flag.rules), flag.default):
+        if isinstance(part, (ir.Truthy, ir.Computed)):
+            yield part.expression
+        elif isinstance(part, (ir.InBucket, ir.Split)) and isinstance(part.bucketing.source, ir.Expression):
+            yield part.bucketing.source

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from config_sync import ir
 from config_sync.lower.expressions import reads_clock
-from config_sync.walk import expressions_of, prerequisites_of, rule_conditions
+from config_sync.walk import expressions_of, rule_conditions
 
 _TIMED = {"now", "window"}  # a window on an attribute falls back to the clock when the attribute is missing or null
 
@@ -25,8 +25,11 @@ class ClockUse:
     def _find(self, flag: ir.Flag) -> bool:
         if flag.error is not None:
             return False
-        if any(isinstance(test, ir.Test) and test.operator in _TIMED for test in rule_conditions(flag)):
-            return True
-        if any(reads_clock(expression) for expression in expressions_of(flag)):
-            return True
-        return any(self.uses(condition.flag) for condition in prerequisites_of(flag))
+        needed = set()
+        for condition in rule_conditions(flag):
+            if isinstance(condition, ir.Test):
+                if condition.operator in _TIMED:
+                    return True
+            elif isinstance(condition, ir.Prerequisite):
+                needed.add(condition.flag)
+        return any(map(reads_clock, expressions_of(flag))) or any(map(self.uses, sorted(needed)))

@@ -9,11 +9,13 @@ import msgspec
 from config_sync import ir
 from config_sync.diagnostics import Diagnostics
 from config_sync.limits import MAX_CONDITIONS_PER_RULE, MAX_NESTING
-from config_sync.passes.findings import Findings, live
+from config_sync.passes.findings import Findings
 from config_sync.passes.graph import cyclic, dependencies_first
 from config_sync.passes.measure import Size, measure, segment_names
 from config_sync.walk import conditions_of, prerequisites_of
 from evaluator.snapshot.opcodes import MAX_PREREQUISITE_COST, MAX_PREREQUISITE_RANK
+
+Needs = dict[str, list[ir.Prerequisite]]  # by flag key, every mention
 
 
 def link(project: ir.Project, diagnostics: Diagnostics) -> ir.Project:
@@ -104,24 +106,31 @@ class _SegmentLinker:
 def _link_prerequisites(project: ir.Project, written: ir.Project, diagnostics: Diagnostics) -> ir.Project:
     """Checks names, then cycles, then length: each step on what the one before left alive."""
     findings = Findings(diagnostics)
-    variants = {flag.key: {variant.name for variant in flag.variants} for flag in written.flags}
-    for flag in live(project):
-        for condition in prerequisites_of(flag):
-            _check_prerequisite(flag, condition, variants, findings)
-    project = findings.bury(project)
     flags = {flag.key: flag for flag in project.flags}
-    for key in sorted(cyclic(_graph(project))):
-        flag = flags[key]
+    needs = {flag.key: list(prerequisites_of(flag)) for flag in project.flags}
+    variants = {flag.key: {variant.name for variant in flag.variants} for flag in written.flags if any(needs.values())}
+    for key, conditions in needs.items():
+        for condition in conditions:
+            _check_prerequisite(flags[key], condition, variants, findings)
+    _drop_broken(needs, flags, findings)
+    for key in sorted(cyclic(_graph(needs))):
         message = f"{key!r} is its own prerequisite, directly or through others"
-        origin = next(condition.origin for condition in prerequisites_of(flag))
-        findings.error(flag, "PREREQUISITE-CYCLE", message, origin, "take one of the prerequisites out")
-    project = findings.bury(project)
-    _check_lengths(project, findings)
+        hint = "take one of the prerequisites out"
+        findings.error(flags[key], "PREREQUISITE-CYCLE", message, needs[key][0].origin, hint)
+    _drop_broken(needs, flags, findings)
+    _check_lengths(needs, flags, findings)
     return findings.bury(project)
 
 
-def _graph(project: ir.Project) -> dict[str, set[str]]:
-    return {flag.key: {condition.flag for condition in prerequisites_of(flag)} for flag in project.flags}
+def _drop_broken(needs: Needs, flags: dict[str, ir.Flag], findings: Findings) -> None:
+    """A flag with an error needs nothing any more: it will be a tombstone."""
+    for key in needs:
+        if findings.is_broken(flags[key]):
+            needs[key] = []
+
+
+def _graph(needs: Needs) -> dict[str, set[str]]:
+    return {key: {condition.flag for condition in conditions} for key, conditions in needs.items()}
 
 
 def _check_prerequisite(
@@ -138,13 +147,12 @@ def _check_prerequisite(
             findings.error(flag, "UNKNOWN-VARIANT", message, condition.origin, f"its variants: {known}")
 
 
-def _check_lengths(project: ir.Project, findings: Findings) -> None:
+def _check_lengths(needs: Needs, flags: dict[str, ir.Flag], findings: Findings) -> None:
     """Chains and sums that the cores refuse. A flag that breaks the limit counts as a tombstone for those that need it."""
-    flags = {flag.key: flag for flag in project.flags}
     ranks: dict[str, int] = {}
     costs: dict[str, int] = {}
-    for key in dependencies_first(_graph(project)):
-        needed = [condition.flag for condition in prerequisites_of(flags[key])]
+    for key in dependencies_first(_graph(needs)):
+        needed = [condition.flag for condition in needs[key]]
         ranks[key] = max((ranks[other] + 1 for other in needed), default=0)
         costs[key] = 1 + sum(costs[other] for other in needed)
         if ranks[key] > MAX_PREREQUISITE_RANK:

@@ -223,7 +223,7 @@ def test_no_snapshot_when_a_document_cannot_be_read(tmp_path: Path, content: str
     assert result.has_errors and result.snapshot is None and result.name is None
 
 
-@pytest.mark.parametrize("place", ["/nowhere/at/all", ""])
+@pytest.mark.parametrize("place", ["/nowhere/at/all", "/dev/null/x"])
 def test_places_that_are_none_are_diagnostics(place: str) -> None:
     result = compile_project(place)
     assert result.has_errors and result.snapshot is None
