@@ -5,6 +5,7 @@ Usage: ``python -I instructions_child.py ROOT PLACE``. Prints ``name|calls|kind`
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import sys
@@ -13,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+gc.disable()  # when a collection falls due is chance
 ROOT, PLACE = sys.argv[1:3]
 sys.path[:0] = [ROOT, f"{ROOT}/benchmarks/floors"]
 mark = os.getppid  # callgrind starts a new count at every call of it
