@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 FAST = ROOT / "evaluator" / "_fast"
 SNAPSHOT = ROOT / "evaluator" / "snapshot"
-MODULES = ("hashing", "msgpack", "program", "load", "values", "expressions", "matching", "evaluator")
+MODULES = ("hashing", "msgpack", "program", "load", "values", "expressions", "operators", "walk", "evaluator")
 COLD = ("hashing", "msgpack", "program", "load")  # built for size: they run once per snapshot
 
 # -ffp-contract=off: arm64 compilers fuse a*b+c by default, and the twins must agree to the last bit.

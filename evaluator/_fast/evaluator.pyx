@@ -1,314 +1,36 @@
 """The public classes: ``Evaluator`` (load, swap, ask) and ``Evaluation`` (what came out, as integers until it is read).
 
 ``Evaluator`` is what callers hold: a Python layer over it would cost a third of an evaluation. Everything that takes ``now`` takes
-epoch milliseconds; left out, the wall clock is read, once a call, if a rule asks for it. Order of the questions:
-docs/snapshot-format.md section 6.
+epoch milliseconds; left out, the wall clock is read, once a call, if a rule asks for it.
 """
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from evaluator._fast.expressions cimport View, evaluate_expression
 from evaluator._fast.generated cimport *
 from evaluator._fast.load cimport load
-from evaluator._fast.matching cimport UNIT_ABSENT, UNIT_FOUND, Call, Slot, UnitState, bucket_of, match, view_of
-from evaluator._fast.program cimport Fragment, Program
-from evaluator._fast.values cimport fresh_copy, scaled_float, scaled_integer
+from evaluator._fast.program cimport Fragment, Program, find
+from evaluator._fast.values cimport fresh_copy
+from evaluator._fast.walk cimport Answer, Frame, as_dict, ask, ask_in, close_frame, open_frame, refuse
 
 from evaluator.reasons import DETAILS, ERROR_CODES, MESSAGES, WORDS
 
 cdef extern from "kernels.h":
     object dict_presized(Py_ssize_t n)
-    int int_value(PyObject* number, int64_t* value)
     int PyDict_CheckExact(PyObject* o)
     object PyUnicode_FromObject(object o)
-    void Py_XDECREF(PyObject* o)
-    int count_trailing_zeros "__builtin_ctzll"(uint64_t bits) nogil
 
 cdef enum:
-    INLINE_SLOTS = 32  # attributes of a program that need no allocation per call
     WORD_COUNT = 5
-
-cdef enum Decision:
-    DECIDED
-    NEXT_RULE
-    USE_DEFAULT
-
-
-cdef struct Frame:
-    Call call
-    uint64_t mask
-    uint32_t attributes
-    Slot slots[INLINE_SLOTS]
-
-
-cdef struct Answer:
-    uint32_t flag
-    uint32_t variant
-    uint32_t rule
-    uint32_t reason
-    uint64_t bucket
-    bint has_bucket
-
 
 cdef tuple words = tuple(WORDS)
 cdef tuple error_codes = tuple(ERROR_CODES)
 cdef tuple details = tuple(DETAILS)
 cdef tuple SUCCESS_WORDS = ("STATIC", "DEFAULT", "TARGETING_MATCH", "SPLIT", "DISABLED")
-
-
-# ---- one call --------------------------------------------------------------------------------------------------------
-
-
-cdef inline bint open_frame(Program p, Frame* frame, PyObject* context, PyObject* now) noexcept:
-    """False if ``now`` is no time (or there is no memory): nothing was opened then."""
-    cdef Call* call = &frame.call
-    frame.attributes = p.counts[SECTION_ATTRIBUTES]
-    call.context = context
-    call.now = NULL
-    call.has_now = False
-    call.prerequisite = prerequisite_holds
-    if now != <PyObject*>None and not set_clock(call, <object>now):
-        return False
-    frame.mask = 0
-    call.slots = frame.slots
-    call.filled = &frame.mask
-    if frame.attributes > INLINE_SLOTS:
-        return open_large(frame)
-    return True
-
-
-cdef bint open_large(Frame* frame) noexcept:
-    frame.call.slots = <Slot*>malloc(frame.attributes * sizeof(Slot))
-    frame.call.filled = <uint64_t*>calloc((frame.attributes + 63) // 64, sizeof(uint64_t))
-    if frame.call.slots != NULL and frame.call.filled != NULL:
-        return True
-    free(frame.call.slots)
-    free(frame.call.filled)
-    return False
-
-
-cdef bint set_clock(Call* call, object now) noexcept:
-    """A number of milliseconds in range; booleans aren't numbers."""
-    cdef int64_t integer
-    call.now = <PyObject*>now
-    call.has_now = True
-    if now is True or now is False:
-        return False
-    try:
-        if isinstance(now, int):
-            return int_value(<PyObject*>now, &integer) and scaled_integer(integer, 1000, &call.now_us)
-        return isinstance(now, float) and scaled_float(float.__pos__(now), 1000.0, &call.now_us)
-    except Exception:
-        return False
-
-
-cdef inline void close_frame(Frame* frame) noexcept:
-    """Lets go of every value that was looked at."""
-    cdef uint64_t bits = frame.mask
-    if frame.attributes > INLINE_SLOTS:
-        close_large(frame)
-        return
-    while bits:
-        Py_XDECREF(frame.slots[count_trailing_zeros(bits)].object)
-        bits &= bits - 1
-
-
-cdef void close_large(Frame* frame) noexcept:
-    cdef uint32_t i
-    for i in range(frame.attributes):
-        if frame.call.filled[i >> 6] >> (i & 63) & 1:
-            Py_XDECREF(frame.call.slots[i].object)
-    free(frame.call.slots)
-    free(frame.call.filled)
-
-
-cdef object as_dict(object context):
-    """Any context as an exact dict; None for what is no mapping, or can't be copied."""
-    if context is None:
-        return {}
-    from collections.abc import Mapping  # loaded by every interpreter's start-up
-
-    try:
-        return dict(context) if isinstance(context, Mapping) else None
-    except Exception:
-        return None
-
-
-# ---- the walk --------------------------------------------------------------------------------------------------------
-
-
-cdef inline Decision fail(Answer* out, uint32_t reason) noexcept nogil:
-    out.reason = reason
-    out.variant = NONE
-    out.has_bucket = False
-    return DECIDED
-
-
-cdef Decision without_target(Answer* out, const outcome_row* row, uint8_t code) noexcept nogil:
-    """What a split does without a unit, or past its last range."""
-    if code == ON_NEXT_RULE:
-        return NEXT_RULE
-    if code == ON_DEFAULT:
-        return USE_DEFAULT
-    if code == ON_ERROR:
-        return fail(out, REASON_TARGETING_KEY_MISSING)
-    out.variant = row.variant
-    return DECIDED
-
-
-cdef inline Decision decide_split(Program p, Call* call, const outcome_row* row, Answer* out) noexcept:
-    cdef const range_row* ranges = &p.ranges[row.first_range]
-    cdef uint64_t bucket
-    cdef uint32_t i, index = 0
-    cdef UnitState unit = bucket_of(p, call, row, &bucket)
-    if unit != UNIT_FOUND:
-        return without_target(out, row, row.on_missing) if unit == UNIT_ABSENT else fail(out, REASON_INVALID_CONTEXT)
-    out.bucket = bucket
-    out.has_bucket = True
-    for i in range(row.range_count):  # counting has no branch to mispredict, and a split has few ranges
-        index += bucket > ranges[i].last
-    if index == row.range_count:
-        return without_target(out, row, row.past_end)
-    out.variant = ranges[index].target
-    return NEXT_RULE if out.variant == TARGET_NEXT_RULE else DECIDED
-
-
-cdef Decision decide_expression(Program p, Call* call, const flag_row* flag, const outcome_row* row, Answer* out) noexcept:
-    """The expression's value names the variant."""
-    cdef uint32_t i
-    try:
-        value = evaluate_expression(p, row.node, view_of(call))
-        if value is None:
-            return USE_DEFAULT
-        if value is True or value is False:
-            value = "true" if value else "false"
-        if isinstance(value, str):
-            for i in range(flag.first_variant, flag.first_variant + flag.variant_count):
-                if value == p.names[p.variants[i].name]:
-                    out.variant = i
-                    return DECIDED
-    except Exception:
-        pass
-    return fail(out, REASON_GENERAL)
-
-
-cdef inline Decision decide(Program p, Call* call, const flag_row* flag, uint32_t outcome, Answer* out) noexcept:
-    cdef const outcome_row* row = &p.outcomes[outcome]
-    if row.kind == OUTCOME_SPLIT:
-        return decide_split(p, call, row, out)
-    if row.kind == OUTCOME_CONSTANT:
-        out.variant = row.variant
-        return DECIDED
-    if row.kind == OUTCOME_EXPRESSION:
-        return decide_expression(p, call, flag, row, out)
-    return DECIDED
-
-
-cdef void decide_default(Program p, Call* call, const flag_row* flag, uint32_t reason, Answer* out) noexcept:
-    """As if no rule had decided; a default that passes on gives no answer."""
-    out.reason = reason
-    out.rule = NONE
-    out.has_bucket = False
-    if decide(p, call, flag, flag.default_outcome, out) != DECIDED:
-        out.variant = NONE
-        out.has_bucket = False
-
-
-cdef inline void run(Program p, Call* call, uint32_t index, Answer* out) noexcept:
-    """One sound flag: its rules in order, then its default."""
-    cdef const flag_row* flag = &p.flags[index]
-    cdef const rule_row* rule = &p.rules[flag.first_rule]
-    cdef const rule_row* end = rule + flag.rule_count
-    cdef Decision decision
-    call.flag_key = <PyObject*>p.keys[index]
-    out.flag = index
-    out.variant = NONE
-    out.has_bucket = False
-    while rule != end:
-        if rule.condition_count == 0 or match(p, call, &p.conditions[rule.first_condition]):
-            out.rule = rule.id
-            out.reason = rule.reason
-            decision = decide(p, call, flag, rule.outcome, out)
-            if decision == DECIDED:
-                if rule.reason >= REASON_FIRST_ERROR:
-                    fail(out, rule.reason)
-                return
-            out.has_bucket = False
-            out.variant = NONE
-            if decision == USE_DEFAULT:
-                decide_default(p, call, flag, REASON_DEFAULT, out)
-                return
-        rule += 1
-    out.rule = NONE
-    out.reason = flag.default_reason
-    if p.outcomes[flag.default_outcome].kind == OUTCOME_CONSTANT:
-        out.variant = p.outcomes[flag.default_outcome].variant
-    else:
-        decide_default(p, call, flag, flag.default_reason, out)
-
-
-cdef void run_unsound(Program p, uint32_t index, Answer* out) noexcept:
-    """A tombstone, or a flag that uses a code this core doesn't know: its default, if that is a constant."""
-    cdef const flag_row* flag = &p.flags[index]
-    cdef const outcome_row* row = &p.outcomes[flag.default_outcome]
-    out.flag = index
-    out.rule = NONE
-    out.has_bucket = False
-    out.reason = REASON_PARSE_ERROR if flag.state == STATE_TOMBSTONE else REASON_UNSUPPORTED
-    out.variant = row.variant if row.kind == OUTCOME_CONSTANT else NONE
-
-
-cdef inline bint is_sound(Program p, uint32_t index) noexcept nogil:
-    return p.state[index] == 0 and p.flags[index].state == STATE_LIVE
-
-
-cdef bint prerequisite_holds(Program p, Call* call, const condition_row* row) noexcept:
-    cdef Answer answer
-    cdef PyObject* flag_key = call.flag_key
-    cdef uint32_t i, wanted = <uint32_t>row.payload
-    if not is_sound(p, wanted):
-        return False
-    run(p, call, wanted, &answer)
-    call.flag_key = flag_key
-    if answer.reason >= REASON_FIRST_ERROR:
-        return False
-    for i in range(row.offset, row.offset + row.count):
-        if p.numbers[i] == answer.variant:
-            return True
-    return False
-
-
-cdef inline void refuse(Answer* out, uint32_t flag, uint32_t reason) noexcept nogil:
-    out.flag = flag
-    out.rule = NONE
-    fail(out, reason)
-
-
-cdef inline void ask(Program p, object key, object context, object now, Answer* out) noexcept:
-    """One flag, one call."""
-    cdef Frame frame
-    cdef uint32_t index = p.find(key)
-    if index == NONE:
-        refuse(out, NONE, REASON_FLAG_NOT_FOUND)
-        return
-    if not is_sound(p, index):
-        run_unsound(p, index, out)
-        return
-    if not PyDict_CheckExact(<PyObject*>context):
-        context = as_dict(context)
-        if context is None:
-            refuse(out, index, REASON_INVALID_CONTEXT)
-            return
-    if not open_frame(p, &frame, <PyObject*>context, <PyObject*>now):
-        refuse(out, index, REASON_INVALID_CONTEXT)
-        return
-    run(p, &frame.call, index, out)
-    close_frame(&frame)
 
 
 cdef list texts_of(object keys):
@@ -526,7 +248,7 @@ cdef class Evaluator:
     def flag_metadata(self, str key not None):
         """A flag's metadata, a flat dict; None if it has none or there is no such flag."""
         cdef Program p = self.program
-        cdef uint32_t index = p.find(key)
+        cdef uint32_t index = find(p, key)
         return None if index == NONE else flag_metadata(p, index)
 
     def boolean(self, key, context, default, now=None):
@@ -596,17 +318,17 @@ cdef class Evaluator:
             if wanted is None:
                 for index in range(count):
                     made = new_evaluation(p)
-                    answer_in(p, &frame, opened, index, &made.answer)
+                    ask_in(p, &frame, opened, index, &made.answer)
                     answers[p.keys[index]] = made
             else:
                 for key in <list>wanted:
                     made = new_evaluation(p)
-                    index = p.find(key)
+                    index = find(p, key)
                     if index == NONE:
                         made.unknown_key = key
                         refuse(&made.answer, NONE, REASON_FLAG_NOT_FOUND)
                     else:
-                        answer_in(p, &frame, opened, index, &made.answer)
+                        ask_in(p, &frame, opened, index, &made.answer)
                     answers[key] = made
         finally:
             if opened:
@@ -637,16 +359,6 @@ cdef inline bint is_number(Program p, const Answer* answer) noexcept nogil:
     return p.variants[answer.variant].kind == KIND_INTEGER or p.variants[answer.variant].kind == KIND_FLOAT
 
 
-cdef inline void answer_in(Program p, Frame* frame, bint opened, uint32_t index, Answer* out) noexcept:
-    """One flag of an evaluate-all, whose slots are shared."""
-    if not is_sound(p, index):
-        run_unsound(p, index, out)
-    elif not opened:
-        refuse(out, index, REASON_INVALID_CONTEXT)
-    else:
-        run(p, &frame.call, index, out)
-
-
 cdef bytes render_all(Program p, Frame* frame, bint opened):
     """Evaluates everything, remembering each item's bytes; then one allocation and one copy of each."""
     cdef uint32_t index, count = p.counts[SECTION_FLAGS]
@@ -660,7 +372,7 @@ cdef bytes render_all(Program p, Frame* frame, bint opened):
         if data == NULL or lengths == NULL:
             raise MemoryError
         for index in range(count):
-            answer_in(p, frame, opened, index, &answer)
+            ask_in(p, frame, opened, index, &answer)
             fragment = fragment_of(p, &answer)
             if fragment != NULL:
                 data[index] = fragment.data

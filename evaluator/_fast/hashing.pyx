@@ -1,11 +1,20 @@
-"""The hash kernels, named for tests and tools, and canonical CBOR: the fast twin of ``_pure.hashing``."""
+"""From a unit to its bytes and from bytes to a bucket: the fast twin of ``_pure.hashing`` and ``_pure.buckets``.
+
+``walk`` has the usual case inline; here is everything else. The kernels themselves are named for tests and tools.
+"""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from libc.math cimport fabs, floor
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from evaluator._fast.generated cimport *
+from evaluator._fast.program cimport Program
 
 cdef extern from "kernels.h":
+    uint32_t load_u32(const void* p) nogil
     uint32_t c_murmur3_32 "murmur3_32"(const char* data, Py_ssize_t n, uint32_t seed) nogil
     uint64_t murmur3_x64_h1(const char* data, Py_ssize_t n) nogil
     void c_md5 "md5"(const char* data, Py_ssize_t n, uint8_t* digest) nogil
@@ -22,8 +31,10 @@ cdef extern from "Python.h":
 cdef enum:
     MAX_CBOR_DEPTH = 64
     MAX_INTEGER_BITS = 1024
+    UNIT_BUFFER = 512  # bytes of prefix + unit + suffix that need no allocation
 
 cdef double TWO_63 = 9223372036854775808.0
+cdef double EXACT_FLOATS = 9007199254740992.0
 
 
 def murmur3_32(bytes data not None, uint32_t seed=0):
@@ -141,3 +152,76 @@ cdef object canonical_cbor(object value, int depth):
         pairs.append((text_item(key), canonical_cbor(item, depth + 1)))
     pairs.sort()
     return head(5, len(pairs)) + b"".join([key + item for key, item in pairs])
+
+
+# ---- buckets ---------------------------------------------------------------------------------------------------------
+
+
+cdef uint64_t hash_of(const outcome_row* row, const char* data, Py_ssize_t length) noexcept nogil:
+    cdef uint8_t[16] digest
+    cdef uint64_t rest = 0
+    cdef int i
+    if row.hash == HASH_MURMUR3_32:
+        return c_murmur3_32(data, length, row.seed)
+    c_md5(data, length, digest)
+    if row.hash == HASH_MD5_LE32:
+        return load_u32(digest)
+    for i in range(16):  # 128 bits modulo `total`, a byte at a time; the checks at load tie this hash to SPACE_MODULO
+        rest = (rest * 256 + digest[i]) % row.total
+    return rest
+
+
+cdef uint64_t space_of(const outcome_row* row, uint64_t digest) noexcept nogil:
+    if row.space == SPACE_FULL:
+        return digest
+    if row.space == SPACE_MODULO:
+        return digest % row.total
+    if row.space == SPACE_MULTIPLY:
+        return (digest * row.total) >> 32
+    return digest if digest >> 31 == 0 else (<uint64_t>1 << 32) - digest
+
+
+cdef uint64_t bucket_of_bytes(Program p, const outcome_row* row, const char* unit, Py_ssize_t length, bint* failed) noexcept:
+    cdef char[UNIT_BUFFER] buffer
+    cdef char* joined = buffer
+    cdef Py_ssize_t total = <Py_ssize_t>row.prefix_length + length + row.suffix_length
+    cdef uint64_t digest
+    if total > UNIT_BUFFER:
+        joined = <char*>malloc(total)
+        if joined == NULL:
+            failed[0] = True
+            return 0
+    memcpy(joined, p.text + row.prefix, row.prefix_length)
+    memcpy(joined + row.prefix_length, unit, length)
+    memcpy(joined + row.prefix_length + length, p.text + row.suffix, row.suffix_length)
+    digest = hash_of(row, joined, total)
+    if joined != buffer:
+        free(joined)
+    return space_of(row, digest)
+
+
+cdef object unit_bytes(int code, object value):
+    """The unit's bytes by a UNIT_* code, or None for one that doesn't count. Raises for one that can't be encoded."""
+    cdef double number
+    cdef Py_ssize_t length
+    cdef const char* utf8
+    if value is None:
+        return None
+    if code == UNIT_CBOR:
+        return canonical_cbor(value, 1)
+    if isinstance(value, str):
+        value = PyUnicode_FromObject(value)
+        utf8 = text_utf8(<PyObject*>value, &length)
+        if utf8 == NULL:
+            raise ValueError
+        return utf8[:length]
+    if code == UNIT_STRING or value is True or value is False:
+        return None
+    if isinstance(value, float):
+        number = float.__pos__(value)
+        if not (fabs(number) < EXACT_FLOATS and number == floor(number)):
+            return None
+        value = int(<int64_t>number)
+    if not isinstance(value, int) or int.bit_length(value) > MAX_INTEGER_BITS:
+        return None
+    return str(int.__pos__(value)).encode()

@@ -142,11 +142,21 @@ static void md5(const char *data, Py_ssize_t n, uint8_t digest[16]) {
 
 /* ---- CPython shortcuts ------------------------------------------------------------------------------------------ */
 
-/* Borrowed reference or NULL. Errors (a context key whose __eq__ raises) are cleared: such a key is no match. */
-static inline PyObject *dict_get(PyObject *dict, PyObject *key, Py_hash_t hash) {
-    PyObject *found = _PyDict_GetItem_KnownHash(dict, key, hash);
-    if (found == NULL && PyErr_Occurred()) PyErr_Clear();
-    return found;
+/* The value at a guessed place of a dict, if the key there is this very object; else NULL. PyDict_Next checks the bounds. */
+static inline PyObject *dict_guess(PyObject *dict, PyObject *key, Py_ssize_t place) {
+    PyObject *there, *value;
+    return PyDict_Next(dict, &place, &there, &value) && there == key ? value : NULL;
+}
+
+/* Where this very key is, to guess with next time; 0 if it is none of the first few. */
+static inline Py_ssize_t dict_place(PyObject *dict, PyObject *key) {
+    Py_ssize_t place = 0, before = 0;
+    PyObject *there, *value;
+    while (before < 16 && PyDict_Next(dict, &place, &there, &value)) {
+        if (there == key) return before;
+        before = place;
+    }
+    return 0;
 }
 
 static inline PyObject *dict_presized(Py_ssize_t n) { return _PyDict_NewPresized(n); }
@@ -156,6 +166,9 @@ static inline Py_hash_t text_hash(PyObject *text) {
     Py_hash_t hash = ((PyASCIIObject *)text)->hash;
     return hash != -1 ? hash : PyObject_Hash(text);
 }
+
+/* The same if it is known, else -1: a guess at a table's slot, which is then checked by identity. */
+static inline Py_hash_t cached_hash(PyObject *text) { return ((PyASCIIObject *)text)->hash; }
 
 static inline int same_text(PyObject *a, PyObject *b) {
     return PyUnicode_GET_LENGTH(a) == PyUnicode_GET_LENGTH(b) && PyUnicode_KIND(a) == PyUnicode_KIND(b) &&

@@ -3,6 +3,10 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from evaluator._fast.generated cimport *
 
+cdef extern from "kernels.h":
+    Py_hash_t cached_hash(PyObject* text)
+    int PyUnicode_CheckExact(PyObject* o)
+
 
 cdef struct KeyEntry:
     PyObject* key
@@ -13,6 +17,8 @@ cdef struct KeyEntry:
 cdef struct AttributeName:
     PyObject* name
     Py_hash_t hash
+    Py_ssize_t place  # where the last context that was searched had it (slots.pxd); a guess, always checked
+    uint32_t wrong_guesses
 
 
 cdef struct Fragment:
@@ -54,12 +60,22 @@ cdef class Program:
     cdef Py_ssize_t fragment_count
     cdef bytes metadata_json  # `,"metadata":{...}` of the flag set, or empty; made on first use
 
-    cdef uint32_t find(self, object key) noexcept
+    cdef uint32_t find_other(self, object key) noexcept
     cdef int read(self) except -1
     cdef int allocate_state(self) except -1
     cdef int finish(self) except -1
     cdef int build_key_table(self) except -1
     cdef int build_attributes(self) except -1
+
+
+cdef inline uint32_t find(Program p, object key) noexcept:
+    """The flag row of a key, or NONE. The usual key is the very object that was found before, or a literal with a known hash."""
+    cdef KeyEntry* entry
+    if PyUnicode_CheckExact(<PyObject*>key):
+        entry = &p.key_table[<uint32_t>cached_hash(<PyObject*>key) & p.key_mask]
+        if entry.key == <PyObject*>key:
+            return entry.row
+    return p.find_other(key)
 
 
 cdef bint is_flat_map(object value) except -1

@@ -27,7 +27,6 @@ cdef extern from "kernels.h":
     int same_text(PyObject* a, PyObject* b)
 
 cdef extern from "Python.h":
-    int PyUnicode_CheckExact(PyObject* o)
     object PyUnicode_FromObject(object o)
 
 cdef int ROW_SIZES[16]
@@ -201,12 +200,16 @@ cdef class Program:
             name = <PyObject*>self.attribute_names[self.attributes[i].name]
             self.names_by_attribute[i].name = name
             self.names_by_attribute[i].hash = text_hash(name)
+            self.names_by_attribute[i].place = 0
+            self.names_by_attribute[i].wrong_guesses = 0
         return 0
 
     cdef int build_key_table(self) except -1:
-        """Open addressing on the str hash that callers' keys already carry; at most half full."""
+        """Open addressing on the str hash that callers' keys already carry; at most half full. Interned keys, so that a literal in
+        the caller's code is the same object."""
         cdef uint32_t size = 4, row, slot
         cdef PyObject* key
+        self.keys = [intern(text) for text in self.keys]
         while size < 2 * <uint32_t>len(self.keys):
             size *= 2
         self.key_table = <KeyEntry*>calloc(size, sizeof(KeyEntry))
@@ -221,8 +224,8 @@ cdef class Program:
             self.key_table[slot] = KeyEntry(key, text_hash(key), row)
         return 0
 
-    cdef uint32_t find(self, object key) noexcept:
-        """The flag row of a key, or NONE. A subclass of str is asked as the text it holds."""
+    cdef uint32_t find_other(self, object key) noexcept:
+        """``find`` for any key. A subclass of str is asked as the text it holds; what is no string finds nothing."""
         cdef PyObject* wanted = <PyObject*>key
         if not PyUnicode_CheckExact(wanted):
             if not isinstance(key, str):

@@ -1,0 +1,292 @@
+"""The operators off the hot path: text, instants, versions, places, lists, paths, windows and numbers of unusual kinds.
+
+``walk`` calls them with a value that is there and usable. They work on Python objects where they must, and whatever such an object
+raises is caught in ``match_rare`` and ``match_window``: it makes the operator unknown.
+"""
+
+from cpython.object cimport PyObject
+from libc.math cimport fabs
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp
+
+from evaluator._fast.generated cimport *
+from evaluator._fast.program cimport Program
+from evaluator._fast.slots cimport FLOAT, BIG_INTEGER, INTEGER, NULL_VALUE, OTHER, TEXT, Call, Slot
+from evaluator._fast.values cimport (
+    UNORDERED, at_path, deep_equal, distance, instant_in_text, instant_of_object, items_of, number_in_text,
+    place_of, scaled_float, scaled_integer, text_of,
+)
+
+cdef extern from "kernels.h" nogil:
+    uint16_t load_u16(const void* p)
+    uint32_t load_u32(const void* p)
+    double bits_to_double(uint64_t bits)
+
+cdef extern from "kernels.h":
+    const char* text_utf8(PyObject* text, Py_ssize_t* length)
+
+cdef extern from "versions.h":
+    ctypedef struct version:
+        pass
+    bint version_parse(const char* p, Py_ssize_t length, int mode, version* out)
+    int version_compare(const version* a, const version* b)
+    bint version_same_range(const version* a, const version* b, int parts)
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------
+
+
+cdef int order_big(const Slot* slot, const condition_row* row):
+    """A Python integer beyond 64 bits against the operand."""
+    cdef object value = <object>slot.object
+    cdef double operand
+    if row.mode & MODE_INTEGER:
+        return 1 if value > 0 else -1
+    operand = bits_to_double(row.payload)
+    if operand != operand:
+        return UNORDERED
+    return 1 if value > operand else -1 if value < operand else 0
+
+
+cdef int order_rare(const Slot* slot, const condition_row* row, bint coerce) noexcept:
+    cdef double number
+    if slot.kind == BIG_INTEGER:
+        try:
+            return order_big(slot, row)
+        except Exception:
+            return NO_NUMBER
+    if slot.kind == TEXT and coerce and number_in_text(slot.text, slot.length, &number):
+        return order_float(number, row)
+    return NO_NUMBER
+
+
+cdef Truth in_numbers(Program p, const condition_row* row, const Slot* slot) noexcept:
+    """Binary search (the leftmost not below) among sorted integers, or sorted doubles."""
+    cdef const uint64_t* numbers = p.numbers + row.offset
+    cdef uint32_t low = 0, high = row.count, middle
+    cdef condition_row probe
+    cdef int order
+    if slot.kind == NULL_VALUE:
+        return UNKNOWN
+    probe.mode = MODE_INTEGER if row.op == OP_IN_INTEGER else 0
+    while low < high:
+        middle = (low + high) // 2
+        probe.payload = numbers[middle]
+        order = order_slot(slot, &probe, False)
+        if order == 0:
+            return YES
+        if order == UNORDERED or order == NO_NUMBER:
+            return NO
+        if order > 0:
+            low = middle + 1
+        else:
+            high = middle
+    return NO
+
+
+# ---- text ------------------------------------------------------------------------------------------------------------
+
+
+cdef bint contains(const char* text, Py_ssize_t length, const char* part, Py_ssize_t size) noexcept nogil:
+    """Whether the bytes occur. Bounded like the naive search; ``memchr`` makes the usual case quick."""
+    cdef const char* at = text
+    cdef const char* last = text + length - size
+    if size == 0:
+        return True
+    while at <= last:
+        at = <const char*>memchr(at, part[0], last - at + 1)
+        if at == NULL:
+            return False
+        if memcmp(at, part, size) == 0:
+            return True
+        at += 1
+    return False
+
+
+cdef bint text_test(Program p, const condition_row* row, const char* text, Py_ssize_t length) noexcept:
+    cdef const char* part = p.text + row.offset
+    if row.length > <uint64_t>length:
+        return False
+    if row.op == OP_STARTS_WITH:
+        return memcmp(text, part, row.length) == 0
+    if row.op == OP_ENDS_WITH:
+        return memcmp(text + length - row.length, part, row.length) == 0
+    return contains(text, length, part, row.length)
+
+
+cdef bint automaton_accepts(const char* automaton, const char* text, Py_ssize_t length) noexcept nogil:
+    """One table step a byte, whatever the pattern."""
+    cdef uint32_t classes = load_u32(automaton + 4), state = load_u32(automaton + 8)
+    cdef const uint8_t* of_byte = <const uint8_t*>automaton + 16
+    cdef const char* table = automaton + 272
+    cdef Py_ssize_t i
+    for i in range(length):
+        if state <= AUTOMATON_ACCEPT:
+            return state == AUTOMATON_ACCEPT
+        state = load_u16(table + 2 * (<uint64_t>state * classes + of_byte[<uint8_t>text[i]]))
+    if state > AUTOMATON_ACCEPT:
+        state = load_u16(table + 2 * (<uint64_t>state * classes + classes - 1))
+    return state == AUTOMATON_ACCEPT
+
+
+cdef Truth element_is_text(Program p, const condition_row* row, list items):
+    """CONTAINS_TEXT on a list: an element whose text is the operand."""
+    cdef Py_ssize_t length
+    cdef const char* utf8
+    for item in items:
+        text = text_of(item)
+        if text is not None and row.mode & MODE_CASEFOLD:
+            text = (<str>text).casefold()
+        if text is not None:
+            utf8 = text_utf8(<PyObject*>text, &length)
+            if length == row.length and memcmp(utf8, p.text + row.offset, length) == 0:
+                return YES
+    return NO
+
+
+cdef Truth match_text(Program p, const condition_row* row, const Slot* slot):
+    """CONTAINS_TEXT, STARTS_WITH, ENDS_WITH, MATCHES on the value as text."""
+    cdef const char* utf8 = slot.text
+    cdef Py_ssize_t length = slot.length
+    cdef object text
+    if slot.kind != TEXT or (row.mode & MODE_CASEFOLD and row.op != OP_MATCHES):
+        if slot.kind == OTHER and row.op == OP_CONTAINS_TEXT:
+            items = items_of(<object>slot.object)
+            return UNKNOWN if items is None else element_is_text(p, row, items)
+        text = text_of(<object>slot.object)
+        if text is None:
+            return UNKNOWN
+        if row.mode & MODE_CASEFOLD and row.op != OP_MATCHES:
+            text = (<str>text).casefold()
+        utf8 = text_utf8(<PyObject*>text, &length)
+    if row.op == OP_MATCHES:
+        return YES if automaton_accepts(p.automata + row.payload * 8, utf8, length) else NO
+    return YES if text_test(p, row, utf8, length) else NO
+
+
+cdef bint instant_of(const Slot* slot, int64_t* instant):
+    if slot.kind == TEXT:
+        return instant_in_text(slot.text, slot.length, instant)
+    if slot.kind == INTEGER:
+        return scaled_integer(slot.integer, 1000000, instant)
+    if slot.kind == FLOAT:
+        return scaled_float(slot.number, 1000000.0, instant)
+    return slot.kind == OTHER and instant_of_object(<object>slot.object, instant)
+
+
+cdef Truth match_version(Program p, const condition_row* row, const Slot* slot):
+    cdef version value, operand
+    cdef const char* utf8 = slot.text
+    cdef Py_ssize_t length = slot.length
+    if slot.kind != TEXT:
+        text = text_of(<object>slot.object) if row.mode & MODE_VERSION_PARTIAL else None
+        if text is None:
+            return UNKNOWN
+        utf8 = text_utf8(<PyObject*>text, &length)
+    if not version_parse(utf8, length, row.mode, &value) or not version_parse(p.text + row.offset, row.length, row.mode, &operand):
+        return UNKNOWN
+    if row.mode & (MODE_VERSION_SAME_MINOR | MODE_VERSION_SAME_MAJOR):
+        return YES if version_same_range(&value, &operand, 2 if row.mode & MODE_VERSION_SAME_MINOR else 1) else NO
+    return YES if holds(row.mode & CMP_MASK, version_compare(&value, &operand)) else NO
+
+
+cdef Truth match_length(const condition_row* row, const Slot* slot):
+    cdef object value = <object>slot.object
+    cdef int64_t length, operand = <int64_t>row.payload
+    if isinstance(value, str):
+        length = str.__len__(value)
+    elif isinstance(value, dict):
+        length = dict.__len__(value)
+    else:
+        items = items_of(value)
+        if items is None:
+            return UNKNOWN
+        length = len(items)
+    return YES if holds(row.mode & CMP_MASK, (length > operand) - (length < operand)) else NO
+
+
+cdef Truth match_distance(Program p, const condition_row* row, const Slot* slot):
+    cdef const place_row* place = &p.places[row.offset]
+    cdef double latitude, longitude, far
+    cdef int compare = row.mode & CMP_MASK
+    if not place_of(<object>slot.object, &latitude, &longitude):
+        return UNKNOWN
+    far = distance(place, latitude, longitude)
+    if compare == CMP_EQ or compare == CMP_NE:
+        return YES if (fabs(far - place.radius) <= 0.01) == (compare == CMP_EQ) else NO
+    return YES if holds(compare, (far > place.radius) - (far < place.radius)) else NO
+
+
+cdef Truth match_list(Program p, const condition_row* row, const Slot* slot):
+    """CONTAINS_ALL and CONTAINS_ANY."""
+    cdef bint found
+    items = items_of(<object>slot.object)
+    if items is None:
+        return UNKNOWN
+    for wanted in <list>p.values[row.offset]:
+        found = False
+        for item in <list>items:
+            if deep_equal(wanted, item):
+                found = True
+                break
+        if found != (row.op == OP_CONTAINS_ALL):
+            return YES if found else NO
+    return YES if row.op == OP_CONTAINS_ALL else NO
+
+
+cdef Truth match_path(Program p, const condition_row* row, const Slot* slot):
+    cdef object value = <object>slot.object
+    cdef bint found = False
+    if slot.kind == TEXT:
+        from evaluator.json_text import parse  # the one Python module the core asks for, and only when a text holds JSON
+
+        try:
+            value = parse(value)
+        except ValueError:
+            return UNKNOWN
+    value = at_path(value, <list>p.paths[row.offset], &found)
+    if not found:
+        return UNKNOWN
+    return YES if deep_equal(p.values[row.length], value) else NO
+
+
+cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
+    """Everything but the operators of the hot path; may raise what the caller's objects raise."""
+    cdef int64_t instant
+    cdef uint8_t op = row.op
+    if op == OP_EXISTS:
+        return YES
+    if op == OP_EQ_VALUE:
+        return YES if deep_equal(p.values[row.offset], <object>slot.object) else NO
+    if slot.kind == NULL_VALUE:
+        return UNKNOWN
+    if op == OP_CONTAINS_TEXT or op == OP_STARTS_WITH or op == OP_ENDS_WITH or op == OP_MATCHES:
+        return match_text(p, row, slot)
+    if op == OP_TIME:
+        if not instant_of(slot, &instant):
+            return UNKNOWN
+        return YES if holds(row.mode & CMP_MASK, (instant > <int64_t>row.payload) - (instant < <int64_t>row.payload)) else NO
+    if op == OP_VERSION:
+        return match_version(p, row, slot)
+    if op == OP_LENGTH:
+        return match_length(row, slot)
+    if op == OP_DISTANCE:
+        return match_distance(p, row, slot)
+    if op == OP_PATH:
+        return match_path(p, row, slot)
+    return match_list(p, row, slot)
+
+
+cdef Truth match_rare(Program p, const condition_row* row, const Slot* slot) noexcept:
+    try:
+        return ask_rare(p, row, slot)
+    except Exception:
+        return UNKNOWN
+
+
+cdef bint instant_of_slot(const Slot* slot, int64_t* instant) noexcept:
+    """The value as an instant, for WINDOW."""
+    try:
+        return instant_of(slot, instant)
+    except Exception:
+        return False
