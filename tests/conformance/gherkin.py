@@ -1,6 +1,6 @@
 """A small reader of Gherkin features: scenarios with their tags, steps and tables, outlines expanded row by row.
 
-What the public suites use of the language (cucumber.io/docs/gherkin/reference), not more: no doc strings, no rules, English only.
+What the public suites use of the language (cucumber.io/docs/gherkin/reference), not more: no doc strings, no rules.
 """
 
 from collections.abc import Iterator
