@@ -42,12 +42,8 @@ class Reader:
         return condition
 
     def _any_form(self, data: Any, origin: Origin, depth: int) -> ir.Condition | None:
-        if depth > MAX_CONDITION_DEPTH + 1:
-            message = f"groups are nested deeper than {MAX_CONDITION_DEPTH}"
-            self._notes.error("LIMIT-DEPTH", message, origin, "name the inner ones as segments")
-            return None
         if isinstance(data, list):
-            return self._joined(data, origin, depth)
+            return None if self._too_deep(origin, depth) else self._joined(data, origin, depth)
         if isinstance(data, dict):
             return self._form(data, origin, depth)
         self._notes.error("WRONG-TYPE", f"expected a condition, got {described(data)}", origin)
@@ -59,7 +55,13 @@ class Reader:
             return self._segment(data, origin)
         if form == "attribute" or (form == "operator" and data["operator"] not in ("and", "or", "not")):
             return self._comparison(data, origin)
-        return self._nested(form, data, origin, depth)
+        return None if self._too_deep(origin, depth) else self._nested(form, data, origin, depth)
+
+    def _too_deep(self, origin: Origin, depth: int) -> bool:
+        if depth > MAX_CONDITION_DEPTH:
+            message = f"groups are nested deeper than {MAX_CONDITION_DEPTH}"
+            self._notes.error("LIMIT-DEPTH", message, origin, "name the inner ones as segments")
+        return depth > MAX_CONDITION_DEPTH
 
     def _nested(self, form: str | None, data: dict[str, Any], origin: Origin, depth: int) -> ir.Condition | None:
         self._complexity += 1

@@ -39,8 +39,12 @@ def _in(question: Question, negate: bool = False) -> ir.Condition | None:
     tests = [question.test("one_of", scalars)] + [question.test("equal", item) for item in composite]
     if not negate:
         return ir.Any_(tuple(tests))
-    present = question.test("exists", None)
-    return ir.All((present, ir.Not(ir.Any_(tuple(tests)))))
+    return ir.All((_present(question.attribute, question.origin), ir.Not(ir.Any_(tuple(tests)))))
+
+
+def _present(source: ir.Attribute | None, origin: ir.Origin, wanted: bool = True) -> ir.Condition:
+    """Whether there is such an attribute, and not null (RUL-08: null counts as nothing, except for eq and neq)."""
+    return ir.Test("equal", source, None, negate=wanted, missing=ir.FALSE if wanted else ir.TRUE, origin=origin)
 
 
 def _text(question: Question, operator: str, negate: bool = False, casefold: bool = False) -> ir.Condition | None:
@@ -68,9 +72,7 @@ def _exists(question: Question, wanted: bool = True) -> ir.Condition | None:
     """Whether there is such an attribute, and not null. ``value: false`` asks for the opposite."""
     if question.value not in (msgspec.UNSET, None, True, False):
         return question.expected("true, false or no value")
-    if (question.value is not False) == wanted:
-        return question.test("exists", None)
-    return question.test("exists", None, negate=True, missing=ir.TRUE, mistyped=ir.TRUE)
+    return _present(question.attribute, question.origin, (question.value is not False) == wanted)
 
 
 def _percentage_bucket(question: Question) -> ir.Condition | None:
@@ -83,7 +85,7 @@ def _percentage_bucket(question: Question) -> ir.Condition | None:
     chance = rollout(hashing._replace(source=source), percent)
     if isinstance(chance, ir.InBucket):
         return chance
-    return ir.Any_(()) if chance == NOBODY else ir.Test("exists", source, origin=question.origin)
+    return ir.Any_(()) if chance == NOBODY else _present(source, question.origin)
 
 
 OPERATORS: dict[str, Builder] = {

@@ -104,7 +104,9 @@ def _note_parts(data: Any, wanted: Any, error: str, place: tuple[Origin, Notes])
     """Every wrong element of a list or mapping; the whole, if it isn't about one of them."""
     origin, notes = place
     parts: list[tuple[str | int, Any, Any]] = []
-    if isinstance(data, dict):
+    if not _PATH.search(error):  # about the whole
+        pass
+    elif isinstance(data, dict):
         parts = [(name, item, {name: item}) for name, item in data.items()]
     elif isinstance(data, list):
         parts = [(index, item, [item]) for index, item in enumerate(data)]
