@@ -10,8 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
-_FAST = "evaluator._fast.evaluator"
-
 
 def _choose() -> "tuple[str, ModuleType]":
     wanted = os.environ.get("EVALUATOR_IMPL", "")
@@ -32,7 +30,7 @@ def _choose() -> "tuple[str, ModuleType]":
 
 def _is_absent(error: ImportError) -> bool:
     """Whether the Cython core isn't built, as opposed to built and broken."""
-    return error.name in (_FAST, "evaluator._fast") and "cannot import name 'evaluator'" in str(error)
+    return error.name == "evaluator._fast" and "cannot import name 'evaluator'" in str(error)
 
 
 IMPLEMENTATION, _module = _choose()
