@@ -133,9 +133,7 @@ def _graph(needs: Needs) -> dict[str, set[str]]:
     return {key: {condition.flag for condition in conditions} for key, conditions in needs.items()}
 
 
-def _check_prerequisite(
-    flag: ir.Flag, condition: ir.Prerequisite, variants: dict[str, set[str]], findings: Findings
-) -> None:
+def _check_prerequisite(flag: ir.Flag, condition: ir.Prerequisite, variants: dict[str, set[str]], findings: Findings) -> None:
     if condition.flag not in variants:
         message = f"there is no flag {condition.flag!r} to be a prerequisite"
         findings.error(flag, "UNKNOWN-PREREQUISITE", message, condition.origin, "correct the key, or drop the prerequisite")

@@ -38,7 +38,17 @@ def simplify(condition: ir.Condition) -> ir.Condition:
         return _negated(simplify(condition.child))
     if isinstance(condition, (ir.All, ir.Any_)):
         return _group(condition)
-    return NEVER if _is_never(condition) else condition
+    if _is_never(condition):
+        return NEVER
+    return _single(condition) if isinstance(condition, ir.Test) and condition.operator == "one_of" else condition
+
+
+def _single(test: ir.Test) -> ir.Test:
+    """A list of one is an equality, unless a null must be told from other values: it is unknown to a list only."""
+    failed = ir.TRUE if test.negate else ir.FALSE
+    if len(test.operand) != 1 or test.mistyped != failed:
+        return test
+    return msgspec.structs.replace(test, operator="equal", operand=test.operand[0])
 
 
 def _negated(child: ir.Condition) -> ir.Condition:

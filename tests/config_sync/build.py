@@ -28,8 +28,6 @@ def check(operator: str, attribute: str, operand: Any = None, **fields: Any) -> 
     return ir.Test(operator, ir.Attribute(attribute), operand, **fields)
 
 
-
-
 def compiled(*flags: ir.Flag, **fields: Any) -> CompileResult:
     """The project of these flags through passes, lowering and encoding."""
     return compile_ir(ir.Project("native", flags, **fields), Diagnostics())

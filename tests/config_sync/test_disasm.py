@@ -8,7 +8,7 @@ from evaluator import SnapshotError
 from evaluator.snapshot import opcodes as codes
 from tests.config_sync.build import check, compiled, flag, snapshot, when
 
-EXPECTED = '''\
+EXPECTED = """\
 flag "f", rank 1, reads the clock
   metadata {"owner": "me"}
   variant "off" = false
@@ -20,7 +20,7 @@ flag "f", rank 1, reads the clock
        false -> 2, else -> fail
     2: PREREQUISITE: flag "base" answers one of "on"
        true -> match, else -> fail
-    '''
+    """
 
 
 def test_rules_conditions_and_jumps_are_shown() -> None:

@@ -20,9 +20,7 @@ def test_segments_are_filled_in_also_inside_one_another(implementation: ModuleTy
         "german": check("equal", "country", "DE"),
         "both": ir.All((ir.SegmentReference("adult"), ir.SegmentReference("german"))),
     }
-    data = snapshot(
-        flag("f", ir.SegmentReference("both")), flag("g", ir.Not(ir.SegmentReference("adult"))), segments=segments
-    )
+    data = snapshot(flag("f", ir.SegmentReference("both")), flag("g", ir.Not(ir.SegmentReference("adult"))), segments=segments)
     evaluator = implementation.Evaluator(data)
     for age in (17, 18):
         for country in ("DE", "FR"):
