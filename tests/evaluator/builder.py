@@ -10,6 +10,7 @@ from evaluator.snapshot.schema import Body
 
 ROWS = dict(layout.SECTIONS)
 ABSENT = object()
+SURROGATE = "a\ud800"
 RESULTS = ("true", "false", "unknown", "missing")
 _ROUTES = ("on_true", "on_false", "on_unknown", "on_missing")
 
@@ -182,6 +183,31 @@ def ask(
     assert found.error_code is None, found
     assert found.variant in RESULTS, found
     return str(found.variant)
+
+
+def is_set(attribute: int) -> dict[str, int]:
+    """A condition that holds when the attribute is there."""
+    return {"op": codes.OP_EXISTS, "attribute": attribute}
+
+
+def answered(evaluation: Any) -> tuple[Any, ...]:
+    return evaluation.variant, evaluation.reason_code, evaluation.rule, evaluation.bucket
+
+
+def evaluate(implementation: ModuleType, tables: Tables, context: Any, now: Any = None) -> tuple[Any, ...]:
+    return answered(implementation.Evaluator(tables.snapshot()).evaluate("f", context, now))
+
+
+def ask_text(implementation: ModuleType, op: int, operand: str, value: Any, mode: int = 0) -> str:
+    tables = Tables()
+    offset, length = tables.text(operand)
+    payload = prefix(operand.encode()) if op == codes.OP_EQ_TEXT else 0
+    return ask(implementation, op, value, tables=tables, offset=offset, length=length, payload=payload, mode=mode)
+
+
+def ask_number(implementation: ModuleType, op: int, operand: int | float, value: Any, mode: int = 0) -> str:
+    integer = codes.MODE_INTEGER if isinstance(operand, int) else 0
+    return ask(implementation, op, value, payload=bits(operand), mode=mode | integer)
 
 
 def build_set(strings: list[str], slots: int | None = None) -> bytes:

@@ -13,7 +13,7 @@ from evaluator.explain import Explanation, explain
 from evaluator.snapshot import opcodes as codes
 from evaluator.snapshot.codec import encode
 from tests.evaluator.builder import questionnaire
-from tests.evaluator.test_hostile_contexts import tables_for, unpleasant
+from tests.evaluator.hostile import tables_for, unpleasant
 
 T = ir.Test
 
