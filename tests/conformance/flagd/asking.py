@@ -1,6 +1,8 @@
 """How a flagd scenario is asked: its steps as a context, a typed question and expectations (shared by this folder's tests)."""
 
+import importlib
 import json
+import os
 import re
 from collections.abc import Callable
 from types import ModuleType
@@ -160,3 +162,9 @@ def evaluator_of(document: dict[str, Any], dialect: str, core: ModuleType) -> An
     snapshot = compile_project(document, dialect=dialect).snapshot
     assert snapshot is not None
     return core.Evaluator(snapshot)
+
+
+def cores() -> list[ModuleType]:
+    """The pure core, and the Cython core unless this run does without it. For property tests, which take no fixtures."""
+    names = ["pure"] if os.environ.get("EVALUATOR_IMPL") == "pure" or os.environ.get("BURGEE_PURE") == "1" else ["pure", "fast"]
+    return [importlib.import_module(f"evaluator._{name}.evaluator") for name in names]
