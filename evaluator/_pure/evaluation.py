@@ -31,9 +31,9 @@ class Evaluation:
 
     @property
     def variant(self) -> str | None:
-        """The variant's name."""
+        """The variant's name; None for an unnamed one."""
         variant = self._answer.variant
-        return None if variant is None else self._program.variant_names[self._program.variants[variant].name]
+        return None if variant is None else self._program.variant_names[self._program.variants[variant].name] or None
 
     @property
     def reason(self) -> str:

@@ -213,7 +213,8 @@ def _json_variant(program: Program, index: int | None) -> list[bytes]:
     if index is None:
         return []
     variant = program.variants[index]
-    parts = [b'"variant":' + program.slice(variant.name_json, variant.name_json_length)]
+    named = program.variant_names[variant.name] != ""
+    parts = [b'"variant":' + program.slice(variant.name_json, variant.name_json_length)] if named else []
     if variant.value_json_length:
         parts.append(b'"value":' + program.slice(variant.value_json, variant.value_json_length))
     return parts
