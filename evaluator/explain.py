@@ -135,7 +135,7 @@ class _Writer(Observer):
     def leave_flag(self, flag: int, answer: Answer) -> None:
         value = Evaluation(self.program, self.program.flag_keys[flag], flag, answer)
         parts = [f"=> {quoted(value.value)}" if answer.variant is not None else "=> no value"]
-        parts += [f"variant {quoted(value.variant)}"] if answer.variant is not None else []
+        parts += [f"variant {quoted(value.variant)}"] if value.variant is not None else []
         parts.append(f"reason {value.reason}" + (f" ({value.error_code})" if value.error_code else f" ({value.detail})"))
         parts += [f"rule {quoted(value.rule)}"] if value.rule is not None else []
         parts += [f"bucket {answer.bucket}"] if answer.bucket is not None else []

@@ -322,3 +322,14 @@ def test_expressions_as_units_and_conditions(implementation: ModuleType) -> None
     assert evaluate(implementation, tables, {}) == ("a", MATCH, None, MURMUR)
     tables.values[-1] = ""
     assert evaluate(implementation, tables, {}) == (None, codes.REASON_DEFAULT, None, None)
+
+
+def test_a_variant_without_a_name_is_reported_as_none(implementation: ModuleType) -> None:
+    tables = Tables()
+    variant = tables.variant("", "text")
+    tables.flag("f", tables.constant(variant), [], [variant])
+    evaluator = implementation.Evaluator(tables.snapshot())
+    found = evaluator.evaluate("f", {})
+    assert (found.value, found.variant, found.reason, found.error_code) == ("text", None, "STATIC", None)
+    assert evaluator.evaluate_all_json({}) == b'{"flags":[{"key":"f","reason":"STATIC","value":"text"}]}'
+    assert evaluator.explain("f", {}).evaluation == found
