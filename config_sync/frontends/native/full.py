@@ -88,8 +88,8 @@ class _Flag:
         return None
 
     def _variant(self, name: str, origin: Origin) -> str | None:
-        if name in self._values:
-            return name
+        if name in self._values or not self._values:  # that there are none has been said
+            return name if self._values else None
         hint = did_you_mean(name, self._values) or f"the variants are {', '.join(self._values) or 'none'}"
         self._notes.error("UNKNOWN-VARIANT", f"there is no variant {name!r}", origin, hint)
         return None
@@ -200,10 +200,13 @@ def _typed_values(item: models.FullFlag, origin: Origin, notes: Notes) -> dict[s
         return {}
     place = origin.child("variants")
     wanted = item.type or _common_type(item.variants, place, notes)
+    if wanted is None:
+        return dict(item.variants)
     return {name: _typed(value, wanted, place.child(name), notes) for name, value in item.variants.items()}
 
 
-def _common_type(variants: dict[str, Any], origin: Origin, notes: Notes) -> str:
+def _common_type(variants: dict[str, Any], origin: Origin, notes: Notes) -> str | None:
+    """The type that all values have; None, noted, if there is none."""
     types = {_TYPES.get(type(value), "null") for value in variants.values()} - {"null"}
     if types == {"integer", "number"}:
         return "number"
@@ -211,6 +214,7 @@ def _common_type(variants: dict[str, Any], origin: Origin, notes: Notes) -> str:
         notes.error(
             "VARIANT-TYPE", f"variants of different types: {', '.join(sorted(types))}", origin, "all values have one type"
         )
+        return None
     return min(types, default="object")
 
 

@@ -128,9 +128,9 @@ def experiment(entry: Entry, shop: Workshop) -> Built:
     item = read(models.Experiment, entry.data, entry.origin, notes) or models.Experiment()
     hashing = hashing_of(item, entry.key)
     origin = entry.origin.child("variants")
-    choice = weighted(item.variants, origin, notes)
     if len(item.variants or []) < 2:
         notes.error("TOO-FEW-VARIANTS", "an experiment needs at least two variants", origin if item.variants else entry.origin)
+    choice = weighted(item.variants, origin, notes)
     on: ir.Outcome = split(hashing.salted("_variant"), choice.shares) if choice.shares else ir.NoAnswer()
     faces = _Faces(choice.variants(lambda key: key), on, ir.NoAnswer(), "")
     chance = _traffic(item, hashing, entry.origin, notes)
