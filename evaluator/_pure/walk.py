@@ -104,9 +104,10 @@ class Walk:
         """The answer of a rule that matched, or None when its outcome passes on."""
         rule = self.program.rules[index]
         try:
-            return self._outcome(flag, rule.outcome, Answer(rule.reason, None, index))
+            answer = self._outcome(flag, rule.outcome, Answer(rule.reason, None, index))
         except _NextRule:
             return None
+        return Answer(rule.reason, None, index) if rule.reason >= codes.REASON_FIRST_ERROR else answer
 
     def _default(self, flag: FlagRow, reason: int) -> Answer:
         self.observer.default(flag.default_outcome)

@@ -333,3 +333,11 @@ def test_a_variant_without_a_name_is_reported_as_none(implementation: ModuleType
     assert (found.value, found.variant, found.reason, found.error_code) == ("text", None, "STATIC", None)
     assert evaluator.evaluate_all_json({}) == b'{"flags":[{"key":"f","reason":"STATIC","value":"text"}]}'
     assert evaluator.explain("f", {}).evaluation == found
+
+
+def test_a_rules_own_error_hides_its_outcomes(implementation: ModuleType) -> None:
+    tables = split_flag([], past_end=codes.ON_ERROR, on_missing=codes.ON_DEFAULT)
+    tables.rows["rules"][0]["reason"] = codes.REASON_GENERAL
+    assert evaluate(implementation, tables, {"targetingKey": "u"}) == (None, codes.REASON_GENERAL, "r", None)
+    assert evaluate(implementation, tables, {"targetingKey": "\ud800"}) == (None, codes.REASON_GENERAL, "r", None)
+    assert evaluate(implementation, tables, {}) == ("rest", codes.REASON_DEFAULT, None, None)
