@@ -34,5 +34,10 @@ def _is_absent(error: ImportError) -> bool:
 
 
 IMPLEMENTATION, _module = _choose()
-Evaluator = _module.Evaluator
-Evaluation = _module.Evaluation
+__all__ = ["IMPLEMENTATION", "Evaluation", "Evaluator"]
+
+if TYPE_CHECKING:  # the two classes have one surface, and this is where it's written in Python
+    from evaluator._pure.evaluator import Evaluation, Evaluator
+else:
+    Evaluator = _module.Evaluator
+    Evaluation = _module.Evaluation
