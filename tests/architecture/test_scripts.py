@@ -1,0 +1,79 @@
+"""What a fresh clone runs first: choosing a Python by running it, and saying plainly what is missing."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.imports import ROOT
+
+
+def _run(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [shutil.which("bash") or "bash", str(ROOT / "scripts" / script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def _tools(place: Path, *names: str) -> str:
+    """A PATH with these programs and nothing else."""
+    for name in names:
+        (place / name).symlink_to(shutil.which(name) or name)
+    return str(place)
+
+
+def test_a_python_is_chosen_by_running_it(tmp_path: Path) -> None:
+    """A program of the right name that refuses to start, as a version manager's shim may, is passed over."""
+    for version in ("3.13", "3.12"):
+        shim = tmp_path / f"python{version}"
+        shim.write_text("#!/bin/sh\necho 'no such version' >&2\nexit 127\n")
+        shim.chmod(0o755)
+    real = Path(sys._base_executable)  # type: ignore[attr-defined]
+    (tmp_path / "python3").symlink_to(real)
+    path = _tools(tmp_path, "sort")
+    chosen = _run("python.sh", f"{sys.version_info[0]}.{sys.version_info[1]}", PATH=path, HOME=str(tmp_path))
+    assert chosen.returncode == 0, chosen.stderr
+    assert os.path.samefile(chosen.stdout.strip(), real)
+
+
+def test_the_newest_python_that_runs_is_chosen() -> None:
+    chosen = _run("python.sh", **os.environ)
+    assert chosen.returncode == 0
+    version = subprocess.run([chosen.stdout.strip(), "--version"], capture_output=True, text=True, check=True).stdout
+    assert version.split()[1].rsplit(".", 1)[0] in ("3.11", "3.12", "3.13")
+
+
+def test_no_python_is_said_with_the_command_that_helps(tmp_path: Path) -> None:
+    done = _run("python.sh", "3.99", PATH=_tools(tmp_path, "sort"), HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "no working Python of 3.99" in done.stderr
+    assert "apt-get install" in done.stderr
+    assert "dnf install" in done.stderr
+
+
+def test_no_compiler_is_said_with_the_command_that_helps(tmp_path: Path) -> None:
+    done = _run("compiler.sh", sys.executable, PATH=_tools(tmp_path, "cat"), HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "there is no C compiler" in done.stderr
+    assert "apt-get install gcc" in done.stderr
+    assert "BURGEE_PURE=1" in done.stderr
+
+
+def test_missing_headers_are_said(tmp_path: Path) -> None:
+    """A Python without its headers: told by a stand-in whose include folder is empty."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    stand_in = tmp_path / "python"
+    stand_in.write_text(f'#!/bin/sh\ncase "$2" in *include*) echo {tmp_path}/include ;; *) echo {version} ;; esac\n')
+    stand_in.chmod(0o755)
+    (tmp_path / "cc").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "cc").chmod(0o755)
+    done = _run("compiler.sh", str(stand_in), PATH=_tools(tmp_path, "cat", "sh"), HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert f"apt-get install python{version}-dev" in done.stderr
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "scripts").glob("*.sh")))
+def test_scripts_are_executable_and_parse(script: str) -> None:
+    assert os.access(ROOT / "scripts" / script, os.X_OK)
+    assert subprocess.run(["bash", "-n", str(ROOT / "scripts" / script)], check=False).returncode == 0
