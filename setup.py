@@ -6,19 +6,25 @@ layouts, both made from ``evaluator/snapshot/opcodes.py`` and ``layout.py`` so t
 
 import os
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent
 FAST = ROOT / "evaluator" / "_fast"
 SNAPSHOT = ROOT / "evaluator" / "snapshot"
-MODULES = ("hashing", "msgpack", "program", "load", "values", "expressions", "operators", "walk", "evaluator")
-COLD = ("hashing", "msgpack", "program", "load")  # built for size: they run once per snapshot
+MODULES = ("msgpack", "program", "load", "values", "hashing", "expressions", "operators", "walk", "answers", "evaluator")
+
+# Cython's own inlined copies of what CPython's API does as well: twenty kilobytes for nothing that is hot here.
+SMALLER = [f"-DCYTHON_{name}=0" for name in ("USE_PYLONG_INTERNALS", "UNPACK_METHODS", "FAST_THREAD_STATE")]
+# Optimisation by module; all the others run once a snapshot or for rare operators and are compiled for size.
+LEVELS = {"walk": ["-O3"], "evaluator": ["-O2"]}
+SMALL = ["-Os", "-DCYTHON_USE_TYPE_SLOTS=0"]
 
 # -ffp-contract=off: arm64 compilers fuse a*b+c by default, and the twins must agree to the last bit.
 # Section garbage collection and no unwind tables: a smaller file, and importing one is mostly mapping it.
 COMPILE_ARGS = [
-    "-O3", "-ffp-contract=off", "-fno-strict-aliasing", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
+    "-ffp-contract=off", "-DNDEBUG", *SMALLER, "-DCYTHON_CLINE_IN_TRACEBACK=0", "-fno-strict-aliasing", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
     "-fno-asynchronous-unwind-tables", "-g0", "-Wno-unused-function", "-Wno-unreachable-code",
 ]  # fmt: skip
 LINK_ARGS = ["-Wl,--gc-sections", "-Wl,-z,noseparate-code", "-Wl,--as-needed", "-s"] if sys.platform.startswith("linux") else []
@@ -67,7 +73,7 @@ def generate() -> None:
 
 
 def extensions() -> list:
-    """The extension modules, or none where BURGEE_PURE=1 asks for the pure twin only."""
+    """The core as one shared object (``evaluator/_fast/__init__.py`` loads it), or none where BURGEE_PURE=1 asks for the pure twin."""
     if os.environ.get("BURGEE_PURE") == "1":
         return []
     from Cython.Build import cythonize
@@ -75,22 +81,45 @@ def extensions() -> list:
 
     generate()
     sanitize = os.environ.get("BURGEE_SANITIZE", "")
-    extra = ["-O1", "-g", f"-fsanitize={sanitize}", "-fno-omit-frame-pointer"] if sanitize else []
     directives = DIRECTIVES | ({"boundscheck": True} if sanitize else {})
-    built = [
-        Extension(
-            f"evaluator._fast.{name}",
-            [f"evaluator/_fast/{name}.pyx"],
-            include_dirs=["evaluator/_fast"],
-            depends=[str(p) for p in FAST.glob("*.h")],
-            define_macros=[("CYTHON_CLINE_IN_TRACEBACK", "0")],
-            extra_compile_args=COMPILE_ARGS + (["-Os"] if name in COLD else []) + extra,
-            extra_link_args=[f"-fsanitize={sanitize}"] if sanitize else LINK_ARGS,
-        )
-        for name in MODULES
-        if (FAST / f"{name}.pyx").exists()
-    ]
-    return cythonize(built, compiler_directives=directives, quiet=True)
+    modules = [Extension(f"evaluator._fast.{name}", [f"evaluator/_fast/{name}.pyx"]) for name in MODULES]
+    translated = cythonize(modules, compiler_directives=directives, quiet=True)
+    core = Extension(
+        "evaluator._fast._core",
+        [source for module in translated for source in module.sources],
+        include_dirs=["evaluator/_fast"],
+        depends=[str(path) for path in FAST.glob("*.h")],
+        extra_compile_args=COMPILE_ARGS + (["-O1", "-g", f"-fsanitize={sanitize}", "-fno-omit-frame-pointer"] if sanitize else []),
+        extra_link_args=[f"-fsanitize={sanitize}"] if sanitize else LINK_ARGS,
+    )
+    return [core]
+
+
+def is_gcc(compiler: str) -> bool:
+    """Whether link-time optimisation is to be had for certain: it folds the helpers that every Cython module has a copy of."""
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
+    return "Free Software Foundation" in version
+
+
+def build_ext_class() -> type:
+    """``build_ext`` with a level of optimisation per module: one shared object, but not one -O for all of it."""
+    from setuptools import Extension
+    from setuptools.command.build_ext import build_ext
+
+    class BuildCore(build_ext):
+        def build_extension(self, ext: Extension) -> None:
+            compile_one = self.compiler._compile
+            if is_gcc(self.compiler.compiler_so[0]) and not os.environ.get("BURGEE_SANITIZE"):
+                ext.extra_compile_args.append("-flto")
+                ext.extra_link_args += ["-flto=auto", "-O2"]
+
+            def with_level(obj: str, src: str, ext: str, cc_args: list, extra_postargs: list, pp_opts: list) -> None:
+                compile_one(obj, src, ext, cc_args, LEVELS.get(Path(src).stem, SMALL) + extra_postargs, pp_opts)
+
+            self.compiler._compile = with_level
+            super().build_extension(ext)
+
+    return BuildCore
 
 
 if __name__ == "__main__":
@@ -99,4 +128,4 @@ if __name__ == "__main__":
     else:
         from setuptools import setup
 
-        setup(ext_modules=extensions(), options={"build_ext": {"parallel": os.cpu_count()}})
+        setup(ext_modules=extensions(), cmdclass={"build_ext": build_ext_class()})

@@ -21,7 +21,7 @@ log=$tree/build.log
 BURGEE_SANITIZE=address,undefined "$python" setup.py --quiet build_ext --inplace >"$log" 2>&1 || { tail -40 "$log" >&2 && exit 1; }
 
 echo "asan: proving that the sanitizers are in"
-module=$(ls evaluator/_fast/evaluator.*.so)
+module=$(ls evaluator/_fast/_core.*.so)
 nm -D "$module" | grep -q __asan_report || { echo "asan: $module has no sanitizer in it" >&2 && exit 1; }
 
 export LD_PRELOAD=$runtime PYTHONMALLOC=malloc EVALUATOR_IMPL=fast PYTHONPATH=$tree

@@ -1,5 +1,6 @@
 from libc.stdint cimport uint32_t
 
+from evaluator._fast.jsonlogic cimport truthy
 from evaluator._fast.program cimport Program
 
 
@@ -12,4 +13,3 @@ cdef class View:
 
 
 cpdef object evaluate_expression(Program program, uint32_t node, View view)
-cpdef bint truthy(object value) noexcept
