@@ -24,7 +24,8 @@ def main(arguments: list[str]) -> int:
         share = 100 * taken / existing if existing else 0.0
         short = share < float(floor)
         failed |= short
-        print(f"branches of {package}: {taken} of {existing} taken, {share:.1f} % (at least {floor} %){' TOO FEW' if short else ''}")
+        verdict = "TOO FEW" if short else "ok"
+        print(f"branches of {package}: {taken} of {existing} taken, {share:.1f} % (at least {floor} %): {verdict}")
     return int(failed)
 
 

@@ -31,7 +31,8 @@ def _text(name: str) -> str:
 
 
 def test_no_source_file_is_longer_than_400_lines() -> None:
-    lengths = {name: _text(name).count("\n") for name in files() if name.endswith(SOURCES)}
+    """Tests are lists of cases and may be longer; for everything else house.toml holds the exceptions."""
+    lengths = {name: _text(name).count("\n") for name in files() if name.endswith(SOURCES) and not name.startswith("tests/")}
     long = {name: count for name, count in lengths.items() if count > MOST_LINES}
     assert len(lengths) > 50
     assert {name: long[name] for name in long if name not in HOUSE["long_files"]} == {}
