@@ -135,15 +135,6 @@ cdef object find(Run* run, object path, object scope):
     return value if value is ABSENT else known(value)
 
 
-cdef object targeting_key(Run* run):
-    """The context's targeting key; None if it has none, it is no text, or empty."""
-    key = entry((<View>run.view).context, "targetingKey")
-    if key is ABSENT:
-        return None
-    key = known(key)
-    return key if isinstance(key, str) and len(<str>key) else None
-
-
 cdef bint loosely_equal(Run* run, object left, object right) except -1:
     if is_container(left) or is_container(right):
         return strictly_equal(run, left, right, 1)
@@ -236,7 +227,7 @@ cdef object value_of(Run* run, uint32_t node, object scope):
     if NODE_FRACTIONAL <= op <= NODE_FRACTIONAL_CBOR:
         values = arguments(run, row, scope)
         literal = row.count and is_literal_list(run, row.first_child)
-        return fractional(op, values, literal, (<View>run.view).flag_key, targeting_key(run))
+        return fractional(op, values, literal, (<View>run.view).flag_key, (<View>run.view).context)
     raise ValueError  # a flag that uses an unknown node isn't run
 
 

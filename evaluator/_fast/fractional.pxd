@@ -1,3 +1,3 @@
 cdef object affix(list values, bint start)
 cdef object compared_versions(list values)
-cdef object fractional(int op, list values, bint literal, object flag_key, object targeting_key)
+cdef object fractional(int op, list values, bint literal, object flag_key, dict context)

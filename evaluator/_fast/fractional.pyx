@@ -3,6 +3,7 @@
 The fast twin of ``_pure.fractional`` and of the end of ``_pure.expressions`` (docs/dialects/flagd.md, section 3.3).
 """
 
+from cpython.dict cimport PyDict_GetItemWithError
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
@@ -73,17 +74,17 @@ cdef object compared_versions(list values):
     return order >= 0 if op == ">=" else None
 
 
-cdef object fractional(int op, list values, bint literal, object flag_key, object targeting_key):
-    """The variant. ``literal``: the first argument is written as a list; ``targeting_key``: None if it is no usable one."""
+cdef object fractional(int op, list values, bint literal, object flag_key, dict context):
+    """The variant. ``literal``: the first argument is written as a list; ``context`` has the targeting key."""
     cdef list variants = [], weights = []
     cdef Py_ssize_t length, first = 0
     cdef const char* text
     cdef uint32_t digest
     cdef int64_t total
     if op == NODE_FRACTIONAL_CBOR:
-        unit = unit_of_any(values, literal, flag_key, targeting_key, &first)
+        unit = unit_of_any(values, literal, flag_key, context, &first)
     else:
-        unit = unit_of_text(values, flag_key, targeting_key, &first)
+        unit = unit_of_text(values, flag_key, context, &first)
     if unit is None:
         return None
     total = parse_weights(values, first, variants, weights)
@@ -101,23 +102,33 @@ cdef object fractional(int op, list values, bint literal, object flag_key, objec
     return choose(variants, weights, total, digest)
 
 
-cdef object unit_of_text(list values, object flag_key, object targeting_key, Py_ssize_t* first):
+cdef object targeting_key(dict context):
+    """The context's targeting key; None if it has none, it is no text, or empty. Raises what a hostile key raises."""
+    cdef PyObject* found = PyDict_GetItemWithError(context, "targetingKey")
+    key = None if found == NULL else known(<object>found)
+    return key if isinstance(key, str) and len(<str>key) else None
+
+
+cdef object unit_of_text(list values, object flag_key, dict context, Py_ssize_t* first):
     """v1 and v2: a text as it is, else flag key and targeting key in one; ``first`` is where the weights begin."""
     if len(values) and (values[0] is None or isinstance(values[0], str)):
         first[0] = 1
         if values[0] is not None:
             return values[0]
-    return None if targeting_key is None else <str>flag_key + <str>targeting_key
+    key = targeting_key(context)
+    return None if key is None else <str>flag_key + <str>key
 
 
-cdef object unit_of_any(list values, bint literal, object flag_key, object targeting_key, Py_ssize_t* first):
+cdef object unit_of_any(list values, bint literal, object flag_key, dict context, Py_ssize_t* first):
     """v3: the CBOR of the first argument's value, or, when that is written as a list, of [flag key, targeting key]."""
     if len(values) == 0:
         return None
-    unit = values[0]
     if literal:
-        unit = None if targeting_key is None else [flag_key, targeting_key]
+        unit = targeting_key(context)
+        if unit is not None:
+            unit = [flag_key, unit]
     else:
+        unit = values[0]
         first[0] = 1
     if unit is None:
         return None
@@ -127,11 +138,12 @@ cdef object unit_of_any(list values, bint literal, object flag_key, object targe
         return None
 
 
-cdef object element(object value, Py_ssize_t index):
-    """An element of a list or tuple as JSON has it; the list itself, which no element is, if there are fewer."""
-    if isinstance(value, list):
-        return known(<object>PyList_GET_ITEM(value, index)) if index < PyList_GET_SIZE(value) else value
-    return known(<object>PyTuple_GET_ITEM(value, index)) if index < PyTuple_GET_SIZE(value) else value
+cdef inline Py_ssize_t size_of(object value) noexcept:
+    return PyList_GET_SIZE(value) if isinstance(value, list) else PyTuple_GET_SIZE(value)
+
+
+cdef inline object element(object value, Py_ssize_t index):
+    return known(<object>(PyList_GET_ITEM(value, index) if isinstance(value, list) else PyTuple_GET_ITEM(value, index)))
 
 
 cdef int64_t parse_weights(list values, Py_ssize_t first, list variants, list weights) except? -2:
@@ -140,10 +152,10 @@ cdef int64_t parse_weights(list values, Py_ssize_t first, list variants, list we
     cdef Py_ssize_t i
     for i in range(first, len(values)):
         pair = values[i]
-        if not is_list(pair):
+        if not is_list(pair) or size_of(pair) == 0:
             return -1
-        variant, weighed = element(pair, 0), element(pair, 1)
-        weight = 1 if weighed is pair else parse_weight(weighed)
+        variant = element(pair, 0)
+        weight = parse_weight(element(pair, 1)) if size_of(pair) > 1 else 1
         if is_container(variant) or weight < 0:
             return -1
         total += weight
