@@ -26,7 +26,7 @@ nm -D "$module" | grep -q __asan_report || { echo "asan: $module has no sanitize
 
 export LD_PRELOAD=$runtime PYTHONMALLOC=malloc EVALUATOR_IMPL=fast PYTHONPATH=$tree
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-export BURGEE_SPOILED=${BURGEE_SPOILED:-2000} BURGEE_PARITY_PAIRS=${BURGEE_PARITY_PAIRS:-3000}
+export BURGEE_SPOILED=${BURGEE_SPOILED:-2000} BURGEE_PARITY_PAIRS=${BURGEE_PARITY_PAIRS:-3000} BURGEE_FUZZ=${BURGEE_FUZZ:-400}
 loaded=$("$python" -c 'import evaluator._fast.evaluator as m; print(m.__file__)')
 case "$loaded" in "$tree"/*) ;; *) echo "asan: $loaded was loaded, not the sanitized build" >&2 && exit 1 ;; esac
-"$python" -m pytest -q -p no:cacheprovider -p no:xdist -p no:cov tests/parity
+"$python" -m pytest -q -p no:cacheprovider -p no:xdist -p no:cov tests/parity tests/fuzz
