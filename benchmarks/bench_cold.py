@@ -23,7 +23,7 @@ PATH = """
 import sys, time
 sys.path.insert(0, {root!r})
 clock = time.perf_counter_ns
-before = len(sys.modules)
+before = set(sys.modules)
 a = clock()
 import evaluator
 b = clock()
@@ -34,9 +34,10 @@ ev = evaluator.Evaluator(data)
 d = clock()
 answer = ev.boolean("targeted-00", {{"targetingKey": "user-00000001", "country": "US", "age": 30}}, None)
 e = clock()
-modules = len(sys.modules) - before
+modules = sorted(set(sys.modules) - before)
 assert answer is not None and evaluator.IMPLEMENTATION == "fast"
-print([b - a, c - b, d - c, e - d, modules])
+import json
+print(json.dumps([b - a, c - b, d - c, e - d, *modules]))
 """
 
 MEMORY = """
@@ -55,10 +56,10 @@ print([after - before, peak - before, after])
 """
 
 
-def _child(program: str) -> list[int]:
+def _child(program: str) -> list[Any]:
     environment = {"PATH": os.environ["PATH"], "EVALUATOR_IMPL": "fast"}
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, env=environment, check=True)
-    found: list[int] = json.loads(done.stdout or "[]")
+    found: list[Any] = json.loads(done.stdout or "[]")
     return found
 
 
@@ -82,7 +83,8 @@ def cold(rounds: int = 21) -> dict[str, Any]:
     }
     found["in all"] = round(statistics.median(sum(run[:4]) for run in runs) / 1e6, 3)
     found["process over a bare one"] = round(statistics.median(whole - bare for whole, bare in walls), 2)
-    found["modules"] = runs[0][4]
+    found["modules"] = len(runs[0]) - 4
+    found["names of modules"] = runs[0][4:]
     return found
 
 
@@ -104,8 +106,11 @@ def memory() -> dict[str, int]:
 
 
 def main() -> None:
-    for name, value in cold().items():
+    found = cold()
+    names = found.pop("names of modules")
+    for name, value in found.items():
         print(f"{name:28} {value:>8}{'' if name == 'modules' else ' ms'}")
+    print(", ".join(names))
     for name, size in memory().items():
         print(f"W5 resident, {name:15} {size / 1e6:>8.1f} MB")
 
