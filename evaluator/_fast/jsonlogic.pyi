@@ -1,0 +1,2 @@
+def truthy(value: object) -> bool:
+    """JSONLogic's truth of a value."""
