@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from config_sync.ir import Origin, Pointer
 from config_sync.places import KeyOrigin, Spot
 
+DEEPEST = 1_000  # levels that are followed; what is deeper is refused by the sources anyway
+
 Position = tuple[int, int]  # line and column, from 1
 
 
@@ -120,6 +122,8 @@ def scan_json(text: str) -> Iterator[JsonToken]:
             pointer = top.child() if top is not None else ()
             yield JsonToken(pointer, token, start)
             if token in "{[":
+                if len(levels) > DEEPEST:
+                    return
                 levels.append(_Level(pointer, token == "{"))
 
 
@@ -175,12 +179,14 @@ def scan_yaml(text: str) -> Iterator[tuple[Pointer, bool, Any]]:
         if isinstance(event, yaml.CollectionEndEvent):
             levels.pop()
         elif isinstance(event, yaml.NodeEvent):
-            if top is not None and top.wants_key:
+            is_key = top is not None and top.wants_key
+            if top is not None and is_key:
                 top.key, top.wants_key = getattr(event, "value", ""), False
-                yield top.child(), True, event.start_mark
-                continue
             pointer = top.child() if top is not None else ()
-            _next_entry(top)
-            yield pointer, False, event.start_mark
+            if not is_key:
+                _next_entry(top)
+            yield pointer, is_key, event.start_mark
             if isinstance(event, yaml.CollectionStartEvent):
+                if len(levels) > DEEPEST:
+                    return
                 levels.append(_Level(pointer, isinstance(event, yaml.MappingStartEvent)))

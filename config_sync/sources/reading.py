@@ -74,7 +74,7 @@ def read_text(path: Path, origin: Origin, diagnostics: Diagnostics) -> str | Non
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_SOURCE_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         diagnostics.error("SOURCE-UNREADABLE", f"can't read {path}: {_reason(error)}", origin)
         return None
     if len(data) > MAX_SOURCE_BYTES:

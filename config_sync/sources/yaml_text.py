@@ -195,7 +195,7 @@ class _Builder:
         tag: str | None = event.tag
         if tag is not None and tag != "!":
             return self._tagged(text, tag, event)
-        if not event.implicit[0]:
+        if tag == "!" or not event.implicit[0]:  # "!" says: not resolved
             return text
         if text in _WORDS:
             return _WORDS[text]
