@@ -97,8 +97,8 @@ def context(chance: Random, deeds: Sequence[Deed]) -> Any:
     """An ordinary context with one to three attacks in it. A deed is given the context, and done only once that is complete."""
     is_complete: list[bool] = []
     entries: dict[Any, Any] = {name: values.context_value(chance) for name in NAMES if chance.randrange(3)}
-    for _ in range(chance.randrange(1, 4)):
-        name, kind = chance.choice(NAMES), chance.randrange(5)
+    for name in chance.sample(NAMES, chance.randrange(1, 4)):  # once each: no dict has an honest key beside a false one
+        kind = chance.randrange(5)
         if kind == 0:
             entries[name] = endless(chance)
         elif kind == 1:

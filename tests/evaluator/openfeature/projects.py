@@ -17,10 +17,10 @@ def flag(key: str, value: Any = True, **changes: Any) -> ir.Flag:
     return ir.Flag(key, **fields)
 
 
-def split(key: str, prefix: str = "s:") -> ir.Flag:
+def split(key: str, prefix: str = "s:", **changes: Any) -> ir.Flag:
     """Half of the users are ``on``."""
     outcome = ir.Split(ir.Bucketing(prefix=prefix), HALVES)
-    return ir.Flag(key, ON_OFF, (ir.Rule(outcome, codes.REASON_SPLIT),), ir.Constant("off"))
+    return ir.Flag(key, ON_OFF, (ir.Rule(outcome, codes.REASON_SPLIT),), ir.Constant("off"), **changes)
 
 
 def targeted(key: str, condition: ir.Condition) -> ir.Flag:

@@ -32,9 +32,9 @@ FLAGS = (
     flag("big", BIG),
     flag("object", {"a": [1, {"b": None}]}),
     flag("list", [1, 2]),
-    flag("broken", True, error="nonsense", metadata={"owner": "me"}),
+    flag("broken", True, error="nonsense"),
     flag("silent", default=ir.NoAnswer(), default_reason=codes.REASON_DISABLED),
-    split("split"),
+    split("split", metadata={"owner": "me"}),
     targeted("targeted", equal("color", "red")),
     targeted("nested", ir.Test("equal", ir.Attribute("user.tier", ("user", "tier")), 3)),
     targeted("by-key", equal("targetingKey", "u1")),
@@ -127,8 +127,8 @@ def test_another_type_is_a_mismatch(
     ("key", "code", "metadata"),
     [
         ("missing", ErrorCode.FLAG_NOT_FOUND, {}),
-        ("broken", ErrorCode.PARSE_ERROR, {"owner": "me"}),
-        ("split", ErrorCode.TARGETING_KEY_MISSING, {}),
+        ("broken", ErrorCode.PARSE_ERROR, {}),
+        ("split", ErrorCode.TARGETING_KEY_MISSING, {"owner": "me"}),
     ],
 )
 def test_errors_give_the_default_and_their_code(
