@@ -131,7 +131,7 @@ def markdown(report: Report) -> str:
     where = (
         f"{of['processor']}, {of['architecture']}, {of['processors']} shared processors, {of['system']}, CPython {of['python']}"
     )
-    lines += ["", f"Medians, the loop around the call included. {where}, {of['date']}: `benchmarks/results/{label(of)}.json`."]
+    lines += ["", f"Medians of processor time, the loop around the call included. {where}, {of['date']}: `benchmarks/results/{label(of)}.json`."]
     return "\n".join(lines)
 
 
