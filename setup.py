@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 FAST = ROOT / "evaluator" / "_fast"
 SNAPSHOT = ROOT / "evaluator" / "snapshot"
-MODULES = ("msgpack", "program", "load", "values", "hashing", "expressions", "operators", "walk", "answers", "evaluator")
+MODULES = ("program", "load", "values", "hashing", "jsonlogic", "fractional", "expressions", "operators", "walk", "answers", "evaluator")
 
 # Cython's own inlined copies of what CPython's API does as well: twenty kilobytes for nothing that is hot here.
 SMALLER = [f"-DCYTHON_{name}=0" for name in ("USE_PYLONG_INTERNALS", "UNPACK_METHODS", "FAST_THREAD_STATE")]

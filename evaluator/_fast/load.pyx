@@ -7,6 +7,7 @@ The work is linear in the file's size, whatever the file says. Used by ``evaluat
 from libc.math cimport fabs, isfinite
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from evaluator._fast.generated cimport *
 from evaluator._fast.program cimport Program, is_flat_map
@@ -26,7 +27,7 @@ cdef enum:
 
 
 cdef int broken(str what) except -1:
-    raise SnapshotError(f"the snapshot is inconsistent: {what}; compile it again")
+    raise SnapshotError("the snapshot is inconsistent: %s; compile it again" % what)
 
 
 cdef inline int inside(uint64_t start, uint64_t count, uint64_t size, str what) except -1:
@@ -44,42 +45,35 @@ cdef inline int refer(uint64_t* total, uint64_t count) except -1:
     return 0
 
 
-cdef class Marks:
-    """What the checks remember of each row; gone when they are done."""
+cdef struct Marks:
+    # What the checks remember of each row, in one piece of memory that goes when they are done.
+    uint64_t* cost
+    uint8_t* node_state
+    uint8_t* node_depth
+    uint8_t* node_parent
+    uint8_t* outcome_state
+    uint8_t* condition_state
+    uint8_t* rule_state
+    uint8_t* automaton_checked  # a byte for each 8 of the section
+    uint64_t condition_total, range_total, rule_total
 
-    cdef uint8_t* node_state
-    cdef uint8_t* node_depth
-    cdef uint8_t* node_parent
-    cdef uint8_t* outcome_state
-    cdef uint8_t* condition_state
-    cdef uint8_t* rule_state
-    cdef uint64_t* cost
-    cdef set automata
-    cdef uint64_t condition_total, range_total, rule_total
 
-    def __cinit__(self, Program program):
-        self.node_state = <uint8_t*>calloc(program.counts[SECTION_NODES] + 1, 1)
-        self.node_depth = <uint8_t*>calloc(program.counts[SECTION_NODES] + 1, 1)
-        self.node_parent = <uint8_t*>calloc(program.counts[SECTION_NODES] + 1, 1)
-        self.outcome_state = <uint8_t*>calloc(program.counts[SECTION_OUTCOMES] + 1, 1)
-        self.condition_state = <uint8_t*>calloc(program.counts[SECTION_CONDITIONS] + 1, 1)
-        self.rule_state = <uint8_t*>calloc(program.counts[SECTION_RULES] + 1, 1)
-        self.cost = <uint64_t*>calloc(program.counts[SECTION_FLAGS] + 1, sizeof(uint64_t))
-        self.automata = set()
-        if not (
-            self.node_state and self.node_depth and self.node_parent and self.outcome_state
-            and self.condition_state and self.rule_state and self.cost
-        ):
-            raise MemoryError
-
-    def __dealloc__(self):
-        free(self.node_state)
-        free(self.node_depth)
-        free(self.node_parent)
-        free(self.outcome_state)
-        free(self.condition_state)
-        free(self.rule_state)
-        free(self.cost)
+cdef int make_marks(Program p, Marks* marks) except -1:
+    cdef uint64_t nodes = p.counts[SECTION_NODES], outcomes = p.counts[SECTION_OUTCOMES], rules = p.counts[SECTION_RULES]
+    cdef uint64_t conditions = p.counts[SECTION_CONDITIONS], flags = p.counts[SECTION_FLAGS]
+    cdef uint64_t automata = p.counts[SECTION_AUTOMATA] // 8
+    memset(marks, 0, sizeof(Marks))
+    marks.cost = <uint64_t*>calloc(flags * 8 + 3 * nodes + outcomes + conditions + rules + automata + 8, 1)
+    if marks.cost == NULL:
+        raise MemoryError
+    marks.node_state = <uint8_t*>(marks.cost + flags)
+    marks.node_depth = marks.node_state + nodes
+    marks.node_parent = marks.node_depth + nodes
+    marks.outcome_state = marks.node_parent + nodes
+    marks.condition_state = marks.outcome_state + outcomes
+    marks.rule_state = marks.condition_state + conditions
+    marks.automaton_checked = marks.rule_state + rules
+    return 0
 
 
 cdef int check_attributes(Program p) except -1:
@@ -169,7 +163,7 @@ cdef int check_zone(Program p, uint32_t zone) except -1:
     return 0
 
 
-cdef int check_nodes(Program p, Marks marks) except -1:
+cdef int check_nodes(Program p, Marks* marks) except -1:
     """Children come after their parent, so one walk from the end sees every child before its parent."""
     cdef uint32_t i, child, count = p.counts[SECTION_NODES]
     cdef const node_row* row
@@ -198,7 +192,7 @@ cdef int check_nodes(Program p, Marks marks) except -1:
     return 0
 
 
-cdef int check_outcome(Program p, Marks marks, uint32_t index) except -1:
+cdef int check_outcome(Program p, Marks* marks, uint32_t index) except -1:
     cdef const outcome_row* row = &p.outcomes[index]
     cdef uint32_t i
     cdef uint64_t before = 0
@@ -241,12 +235,12 @@ cdef int check_outcome(Program p, Marks marks, uint32_t index) except -1:
     return 0
 
 
-cdef int check_automaton(Program p, Marks marks, uint64_t payload) except -1:
+cdef int check_automaton(Program p, Marks* marks, uint64_t payload) except -1:
     cdef uint64_t i, offset = payload * 8, size = p.counts[SECTION_AUTOMATA]
-    if payload in marks.automata:
-        return 0
-    if payload > size:
+    if payload > size // 8:
         broken("a pattern lies outside the automata")
+    if offset < size and marks.automaton_checked[payload]:
+        return 0
     inside(offset, 16 + 256, size, "a pattern lies outside the automata")
     cdef uint32_t states = load_u32(p.automata + offset)
     cdef uint32_t classes = load_u32(p.automata + offset + 4)
@@ -261,7 +255,7 @@ cdef int check_automaton(Program p, Marks marks, uint64_t payload) except -1:
     for i in range(<uint64_t>states * classes):
         if load_u16(p.automata + offset + 272 + 2 * i) >= states:
             broken("a pattern leads nowhere")
-    marks.automata.add(payload)
+    marks.automaton_checked[payload] = 1
     return 0
 
 
@@ -288,7 +282,7 @@ cdef int check_numbers(Program p, const condition_row* row) except -1:
     return 0
 
 
-cdef int check_operand(Program p, Marks marks, const condition_row* row, uint8_t* state) except -1:
+cdef int check_operand(Program p, Marks* marks, const condition_row* row, uint8_t* state) except -1:
     cdef uint64_t values = len(p.values), i
     cdef uint8_t op = row.op
     if op == OP_EQ_TEXT or op == OP_CONTAINS_TEXT or op == OP_STARTS_WITH or op == OP_ENDS_WITH or op == OP_VERSION or op == OP_MATCHES:
@@ -341,7 +335,7 @@ cdef bint has_unknown_comparison(const condition_row* row) noexcept nogil:
     return row.op == OP_TIME or row.op == OP_LENGTH or row.op == OP_DISTANCE or row.op == OP_NOW
 
 
-cdef int check_condition(Program p, Marks marks, uint32_t index) except -1:
+cdef int check_condition(Program p, Marks* marks, uint32_t index) except -1:
     cdef const condition_row* row = &p.conditions[index]
     if row.op < 1 or row.op > OP_LAST or has_unknown_comparison(row):
         marks.condition_state[index] = UNKNOWN_CODE
@@ -362,7 +356,7 @@ cdef inline bint is_known_reason(uint8_t reason) noexcept:
     return reason <= REASON_HELD_OUT or REASON_FIRST_ERROR <= reason <= REASON_LAST
 
 
-cdef int check_rule(Program p, Marks marks, uint32_t index) except -1:
+cdef int check_rule(Program p, Marks* marks, uint32_t index) except -1:
     cdef const rule_row* rule = &p.rules[index]
     cdef const condition_row* row
     cdef uint32_t i
@@ -383,7 +377,7 @@ cdef int check_rule(Program p, Marks marks, uint32_t index) except -1:
     return 0
 
 
-cdef int check_flag(Program p, Marks marks, uint32_t index) except -1:
+cdef int check_flag(Program p, Marks* marks, uint32_t index) except -1:
     cdef const flag_row* flag = &p.flags[index]
     cdef uint64_t text = p.counts[SECTION_TEXT]
     cdef uint32_t i
@@ -411,7 +405,7 @@ cdef int check_flag(Program p, Marks marks, uint32_t index) except -1:
     return 0
 
 
-cdef int check_prerequisites(Program p, Marks marks, uint8_t rank) except -1:
+cdef int check_prerequisites(Program p, Marks* marks, uint8_t rank) except -1:
     """Costs and unknown codes of the flags of one rank, whose prerequisites all have lower ranks."""
     cdef uint32_t f, r, c, wanted
     cdef const rule_row* rule
@@ -436,10 +430,7 @@ cdef int check_prerequisites(Program p, Marks marks, uint8_t rank) except -1:
     return 0
 
 
-cdef Program load(object data):
-    """A program whose every row is sound. Raises SnapshotError; TypeError if ``data`` is not bytes-like."""
-    cdef Program p = Program(data if type(data) is bytes else bytes(memoryview(data)))
-    cdef Marks marks = Marks(p)
+cdef int check_program(Program p, Marks* marks) except -1:
     cdef uint32_t i, deepest = 0
     if <uint32_t>len(p.keys) != p.counts[SECTION_FLAGS]:
         broken("there are not as many flags as flag keys")
@@ -463,5 +454,17 @@ cdef Program load(object data):
         deepest = max(deepest, p.flags[i].rank)
     for i in range(deepest + 1):
         check_prerequisites(p, marks, <uint8_t>i)
+    return 0
+
+
+cdef Program load(object data):
+    """A program whose every row is sound. Raises SnapshotError; TypeError if ``data`` is not bytes-like."""
+    cdef Program p = Program(data if type(data) is bytes else bytes(memoryview(data)))
+    cdef Marks marks
+    make_marks(p, &marks)
+    try:
+        check_program(p, &marks)
+    finally:
+        free(marks.cost)
     p.finish()
     return p
