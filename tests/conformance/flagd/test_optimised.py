@@ -46,7 +46,7 @@ def answer(evaluator: Any, context: dict[str, Any], now: float) -> tuple[Any, ..
 
 
 @pytest.mark.parametrize("dialect", GENERATIONS)
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(targeting=targetings.targetings, context=targetings.contexts, now=targetings.clocks)
 @example(targeting={"if": [{"==": [{"var": "a"}, "1"]}, "on", "off"]}, context={"a": True}, now=0)
 @example(targeting={"if": [{"<": [{"var": "a"}, 5]}, "on"]}, context={}, now=0)
