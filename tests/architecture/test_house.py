@@ -134,6 +134,16 @@ def test_every_compiled_module_has_its_declarations_and_its_stub() -> None:
     assert (fast / "evaluator.pyi").exists()
 
 
+def test_the_shared_object_holds_every_compiled_source() -> None:
+    """setup.py compiles, and the package loads, exactly the modules that lie there, in one order."""
+    fast = ROOT / "evaluator" / "_fast"
+    compiled = runpy.run_path(str(ROOT / "setup.py"), run_name="core")["MODULES"]
+    match = re.search(r"^_MODULES = (\([^)]*\))", (fast / "__init__.py").read_text(), re.MULTILINE)
+    assert match
+    assert ast.literal_eval(match[1]) == compiled
+    assert sorted(compiled) == sorted(path.stem for path in fast.glob("*.pyx"))
+
+
 def test_no_compiled_source_is_included_as_text() -> None:
     for source in sorted((ROOT / "evaluator" / "_fast").glob("*.p[yx][xd]")):
         assert not re.search(r"^\s*include\s", source.read_text(), re.MULTILINE), source.name
