@@ -95,8 +95,8 @@ def _as_hashed(hashing: Hashing, share: Fraction) -> Fraction:
 def split(hashing: Hashing, variants: Sequence[tuple[str, Fraction]]) -> ir.Outcome:
     """A variant by bucket, in the order given; shares of 1 in total. A single variant with a share needs no hash."""
     some = [(name, share) for name, share in variants if share > 0]
-    if len(some) == 1:
-        return ir.Constant(some[0][0])
+    if len(some) < 2:
+        return ir.Constant((some or variants)[-1][0])
     ranges = _legacy_ranges(variants) if hashing.version == 1 else _ranges(some)
     return ir.Split(hashing.full(), tuple(ranges))
 
