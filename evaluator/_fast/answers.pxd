@@ -1,8 +1,9 @@
 cimport cython
 from libc.stdint cimport uint32_t
 
+from evaluator._fast.frames cimport Frame
 from evaluator._fast.program cimport Program
-from evaluator._fast.walk cimport Answer, Frame
+from evaluator._fast.walk cimport Answer
 
 
 @cython.final

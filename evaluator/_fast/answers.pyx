@@ -7,9 +7,10 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from evaluator._fast.generated cimport *
+from evaluator._fast.frames cimport Frame
 from evaluator._fast.program cimport Fragment, Program
 from evaluator._fast.values cimport fresh_copy
-from evaluator._fast.walk cimport Answer, Frame, ask_in
+from evaluator._fast.walk cimport Answer, ask_in
 
 from evaluator.reasons import DETAILS, ERROR_CODES, MESSAGES, WORDS
 

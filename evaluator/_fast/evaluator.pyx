@@ -8,11 +8,12 @@ from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t, uint32_t
 
 from evaluator._fast.answers cimport Evaluation, flag_metadata, render_all, texts_of
+from evaluator._fast.frames cimport Frame, as_dict, close_frame, open_frame
 from evaluator._fast.generated cimport *
 from evaluator._fast.load cimport load
 from evaluator._fast.program cimport Program, find
 from evaluator._fast.values cimport fresh_copy
-from evaluator._fast.walk cimport Answer, Frame, as_dict, ask, ask_in, close_frame, open_frame, refuse
+from evaluator._fast.walk cimport Answer, ask, ask_in, refuse
 
 cdef extern from "kernels.h":
     object dict_presized(Py_ssize_t n)

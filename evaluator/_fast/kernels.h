@@ -201,6 +201,17 @@ static inline int int_value(PyObject *number, int64_t *value) {
     return 1;
 }
 
+/* The decimal digits of an integer, at most 20 bytes; their number. */
+static inline Py_ssize_t decimal(int64_t value, char *buffer) {
+    char reversed[20];
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    Py_ssize_t count = 0, length = 0;
+    do { reversed[count++] = (char)('0' + rest % 10); rest /= 10; } while (rest);
+    if (value < 0) buffer[length++] = '-';
+    while (count) buffer[length++] = reversed[--count];
+    return length;
+}
+
 static inline int64_t wall_clock_us(void) {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);

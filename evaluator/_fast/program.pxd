@@ -78,4 +78,14 @@ cdef inline uint32_t find(Program p, object key) noexcept:
     return p.find_other(key)
 
 
+cdef int broken(str what) except -1  # raises SnapshotError
+
+
+cdef inline int inside(uint64_t start, uint64_t count, uint64_t size, str what) except -1:
+    """A run of rows or bytes that must lie in its table; an empty one refers to nothing."""
+    if count and start + count > size:
+        broken(what)
+    return 0
+
+
 cdef bint is_flat_map(object value) except -1

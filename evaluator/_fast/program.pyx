@@ -189,6 +189,10 @@ cdef list texts(object value, str what):
     return value
 
 
+cdef int broken(str what) except -1:
+    raise SnapshotError("the snapshot is inconsistent: %s; compile it again" % what)
+
+
 cdef bint is_flat_map(object value) except -1:
     """A map whose values are texts, booleans, integers and finite floats."""
     if type(value) is not dict:

@@ -6,31 +6,28 @@ sees it whole; what is rare is in ``operators`` and ``hashing``. Order of the qu
 
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp
 
 from evaluator._fast.expressions cimport View, evaluate_expression, truthy
+from evaluator._fast.frames cimport Frame, as_dict, close_frame, open_frame
 from evaluator._fast.generated cimport *
 from evaluator._fast.hashing cimport bucket_of_bytes, unit_bytes
 from evaluator._fast.operators cimport (
     ABSENT, NO, NO_NUMBER, UNKNOWN, YES, Truth, holds, in_numbers, instant_of_slot, match_rare, order_slot,
 )
 from evaluator._fast.program cimport Program, find
+from evaluator._fast.sets cimport small_set, table_set
 from evaluator._fast.slots cimport (
     BOOLEAN, INTEGER, MISSING, NULL_VALUE, TEXT, UNUSABLE, Call, Slot, clock_us, resolve,
 )
-from evaluator._fast.values cimport in_window, scaled_float, scaled_integer
+from evaluator._fast.values cimport in_window
 
 cdef extern from "kernels.h" nogil:
-    uint16_t load_u16(const void* p)
-    uint32_t load_u32(const void* p)
     uint32_t murmur3_32(const char* data, Py_ssize_t n, uint32_t seed)
-    int count_trailing_zeros "__builtin_ctzll"(uint64_t bits)
+    Py_ssize_t decimal(int64_t value, char* buffer)
 
 cdef extern from "kernels.h":
-    int int_value(PyObject* number, int64_t* value)
     int PyDict_CheckExact(PyObject* o)
-    void Py_XDECREF(PyObject* o)
 
 cdef enum UnitState:
     UNIT_FOUND
@@ -41,42 +38,6 @@ cdef enum Decision:
     DECIDED
     NEXT_RULE
     USE_DEFAULT
-
-
-# ---- sets ------------------------------------------------------------------------------------------------------------
-
-
-cdef inline Truth small_set(Program p, const condition_row* row, const Slot* slot) noexcept:
-    cdef const text_ref_row* ref = &p.text_refs[row.offset]
-    cdef uint32_t i
-    for i in range(row.count):
-        if ref[i].prefix == slot.prefix and ref[i].length == <uint64_t>slot.length:
-            if slot.length <= 8 or memcmp(p.text + ref[i].offset, slot.text, slot.length) == 0:
-                return YES
-    return NO
-
-
-cdef inline Truth table_set(Program p, const condition_row* row, Slot* slot) noexcept:
-    """Linear probing over the slots of a set, in place; everything read of it is checked against its heap."""
-    cdef const char* header = p.sets + <uint64_t>row.offset * 8
-    cdef uint32_t slots = load_u32(header + 4), heap_bytes = load_u32(header + 8), index, entry, at, probes
-    cdef const char* heap = header + 16 + 4 * <uint64_t>slots
-    if not slot.hashed:
-        slot.hash = murmur3_32(slot.text, slot.length, SET_SEED)
-        slot.hashed = True
-    index = <uint32_t>((<uint64_t>slot.hash * slots) >> 32)
-    for probes in range(slots):
-        entry = load_u32(header + 16 + 4 * <uint64_t>index)
-        if entry == SET_EMPTY_SLOT:
-            return NO
-        at = entry >> 8
-        if (entry & 255) == (slot.hash & 255) and at + 2 <= heap_bytes and load_u16(heap + at) == slot.length:
-            if at + 2 + <uint64_t>slot.length <= heap_bytes and memcmp(heap + at + 2, slot.text, slot.length) == 0:
-                return YES
-        index += 1
-        if index == slots:
-            index = 0
-    return NO
 
 
 # ---- conditions ------------------------------------------------------------------------------------------------------
@@ -194,27 +155,6 @@ cdef inline int match(Program p, Call* call, const condition_row* row) noexcept:
 
 
 # ---- buckets ---------------------------------------------------------------------------------------------------------
-
-
-cdef inline Py_ssize_t decimal(int64_t value, char* buffer) noexcept nogil:
-    """The decimal digits of an integer, at most 20 bytes."""
-    cdef char[20] reversed
-    cdef uint64_t rest = <uint64_t>value if value >= 0 else 0 - <uint64_t>value
-    cdef Py_ssize_t count = 0, length = 0
-    while True:
-        reversed[count] = <char>(48 + rest % 10)
-        rest //= 10
-        count += 1
-        if rest == 0:
-            break
-    if value < 0:
-        buffer[0] = c"-"
-        length = 1
-    while count:
-        count -= 1
-        buffer[length] = reversed[count]
-        length += 1
-    return length
 
 
 cdef UnitState bucket_of_object(Program p, Call* call, const outcome_row* row, const Slot* slot, uint64_t* bucket) noexcept:
@@ -411,80 +351,6 @@ cdef void refuse(Answer* out, uint32_t flag, uint32_t reason) noexcept nogil:
 
 
 # ---- one call --------------------------------------------------------------------------------------------------------
-
-
-cdef bint open_frame(Program p, Frame* frame, PyObject* context, PyObject* now) noexcept:
-    """False if ``now`` is no time (or there is no memory): nothing was opened then."""
-    cdef Call* call = &frame.call
-    frame.attributes = p.counts[SECTION_ATTRIBUTES]
-    call.context = context
-    call.now = NULL
-    call.has_now = False
-    if now != <PyObject*>None and not set_clock(call, <object>now):
-        return False
-    frame.mask = 0
-    call.slots = frame.slots
-    call.filled = &frame.mask
-    if frame.attributes > INLINE_SLOTS:
-        return open_large(frame)
-    return True
-
-
-cdef bint open_large(Frame* frame) noexcept:
-    frame.call.slots = <Slot*>malloc(frame.attributes * sizeof(Slot))
-    frame.call.filled = <uint64_t*>calloc((frame.attributes + 63) // 64, sizeof(uint64_t))
-    if frame.call.slots != NULL and frame.call.filled != NULL:
-        return True
-    free(frame.call.slots)
-    free(frame.call.filled)
-    return False
-
-
-cdef bint set_clock(Call* call, object now) noexcept:
-    """A number of milliseconds in range; booleans aren't numbers."""
-    cdef int64_t integer
-    call.now = <PyObject*>now
-    call.has_now = True
-    if now is True or now is False:
-        return False
-    try:
-        if isinstance(now, int):
-            return int_value(<PyObject*>now, &integer) and scaled_integer(integer, 1000, &call.now_us)
-        return isinstance(now, float) and scaled_float(float.__pos__(now), 1000.0, &call.now_us)
-    except Exception:
-        return False
-
-
-cdef void close_frame(Frame* frame) noexcept:
-    """Lets go of every value that was looked at."""
-    cdef uint64_t bits = frame.mask
-    if frame.attributes > INLINE_SLOTS:
-        close_large(frame)
-        return
-    while bits:
-        Py_XDECREF(frame.slots[count_trailing_zeros(bits)].object)
-        bits &= bits - 1
-
-
-cdef void close_large(Frame* frame) noexcept:
-    cdef uint32_t i
-    for i in range(frame.attributes):
-        if frame.call.filled[i >> 6] >> (i & 63) & 1:
-            Py_XDECREF(frame.call.slots[i].object)
-    free(frame.call.slots)
-    free(frame.call.filled)
-
-
-cdef object as_dict(object context):
-    """Any context as an exact dict; None for what is no mapping, or can't be copied."""
-    if context is None:
-        return {}
-    from collections.abc import Mapping  # loaded by every interpreter's start-up
-
-    try:
-        return dict(context) if isinstance(context, Mapping) else None
-    except Exception:
-        return None
 
 
 cdef void ask_otherwise(Program p, uint32_t index, object context, object now, Answer* out) noexcept:
