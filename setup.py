@@ -19,7 +19,8 @@ MODULES = ("program", "load", "values", "hashing", "jsonlogic", "fractional", "e
 SMALLER = [f"-DCYTHON_{name}=0" for name in ("USE_PYLONG_INTERNALS", "UNPACK_METHODS", "FAST_THREAD_STATE")]
 # Optimisation by module; all the others run once a snapshot or for rare operators and are compiled for size.
 LEVELS = {"walk": ["-O3"], "evaluator": ["-O2"]}
-SMALL = ["-Os", "-DCYTHON_USE_TYPE_SLOTS=0"]
+# Before 3.12 Cython caches module globals by dict version, and without type slots that cache never sees them: NameError on 3.11.
+SMALL = ["-Os", "-DCYTHON_USE_TYPE_SLOTS=0", "-DCYTHON_USE_DICT_VERSIONS=0"]
 
 # -ffp-contract=off: arm64 compilers fuse a*b+c by default, and the twins must agree to the last bit.
 # Section garbage collection and no unwind tables: a smaller file, and importing one is mostly mapping it.
