@@ -1,9 +1,12 @@
 """FLG-01 to FLG-07 and BAT: what table flags answer and why, and full flags with rules, splits, types and their mistakes."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config_sync.compile import compile_project
+from evaluator import Evaluator
 from tests.config_sync.native import ask, chosen, codes_of, compiled, evaluator, let_in, users
 
 PAIR = [{"key": "control", "allocation": 0.7}, {"key": "treatment", "allocation": 0.3}]
@@ -112,8 +115,6 @@ def test_bat_05_a_batch_is_its_single_evaluations() -> None:
 
 
 def test_bat_06_one_malformed_flag_is_an_error_for_that_flag_only() -> None:
-    from evaluator import Evaluator
-
     result = compiled({"good": flag(), "bad": flag(rollout_percentage="a lot")})
     assert result.snapshot is not None
     got = Evaluator(result.snapshot).evaluate_all({"targetingKey": "u"}, ["good", "bad"])
@@ -242,8 +243,6 @@ def test_mistakes_in_full_flags(fields: dict[str, Any], code: str) -> None:
 
 
 def test_a_broken_flag_keeps_its_default_and_a_broken_disabled_one_its_off_variant() -> None:
-    from evaluator import Evaluator
-
     wrong = {"rules": [{"variant": "nope"}], "off": "b"}
     result = compiled({"on": text_flag(**wrong), "off": text_flag(**wrong, enabled=False), "gone": 5})
     assert result.snapshot is not None
@@ -310,3 +309,35 @@ def test_key_order_means_nothing_where_it_has_no_meaning() -> None:
 def test_extensions_are_ignored() -> None:
     result = compiled({"f": text_flag(**{"x-note": {"anything": 1}})}, **{"x-anchors": [1], "$schema": "native.schema.json"})
     assert codes_of(result) == []
+
+
+def test_several_files_are_one_project(tmp_path: Path) -> None:
+    (tmp_path / "audience.yaml").write_text(
+        "segments: {us: {attribute: country, operator: eq, value: US}}\nmetadata: {env: test, n: 1}\n"
+    )
+    (tmp_path / "flags.json").write_text(
+        '{"flags": {"f": {"type": "boolean", "rules": [{"when": {"segment": "us"}, "variant": "on"}]}}}'
+    )
+    (tmp_path / "more.yml").write_text(
+        "flags: {g: {enabled: true, targeting_rules: [{segment: us}], rollout_percentage: 100}}\nmetadata: {n: 2}\n"
+    )
+    result = compile_project(tmp_path)
+    assert codes_of(result) == ["METADATA-CONFLICT"]
+    assert result.snapshot is not None
+    of = Evaluator(result.snapshot)
+    assert of.metadata == {"env": "test", "n": 1}
+    assert [of.boolean(key, {"country": country}, False) for key in "fg" for country in ("US", "FR")] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_flag_twice_in_two_files_is_said_and_neither_counts(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text("flags: {f: {type: boolean, default: on, off: off}}\n")
+    result = compile_project(tmp_path)
+    assert codes_of(result) == ["DUPLICATE-FLAG"]
+    assert result.snapshot is not None
+    assert Evaluator(result.snapshot).evaluate("f", {}).error_code == "PARSE_ERROR"

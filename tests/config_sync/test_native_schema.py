@@ -1,6 +1,7 @@
 """The shipped JSON Schema is the models', and says of documents what the compiler says."""
 
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ VALIDATOR = jsonschema.Draft202012Validator(native_schema())
 
 def test_the_shipped_schema_is_up_to_date() -> None:
     assert SHIPPED.read_text() == native_schema_text()
+
+
+def test_the_command_writes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_module("config_sync.schema", run_name="__main__")
+    assert capsys.readouterr().out == SHIPPED.read_text()
 
 
 def test_the_schema_is_one() -> None:

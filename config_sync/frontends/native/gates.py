@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from config_sync import ir
 from config_sync.frontends.native import models
-from config_sync.frontends.native.buckets import EVERYBODY, SPACE, Chance, Hashing, attribute, last_bucket
+from config_sync.frontends.native.buckets import EVERYBODY, SPACE, Chance, Hashing, last_bucket
 from config_sync.frontends.native.reading import Notes, described, did_you_mean, exact, read
 from config_sync.instants import instant
 from config_sync.ir import Origin
@@ -173,8 +173,3 @@ def layer_ranges(data: list[Any], origin: Origin, notes: Notes) -> Ranges:
             return ()
         ranges.append((last_bucket(low / 100, SPACE) + 1, last_bucket(high / 100, SPACE)))
     return tuple(sorted(ranges))
-
-
-def unit_attribute(item: models.Shared) -> ir.Attribute:
-    """What the item hashes, unless a split says otherwise."""
-    return ir.TARGETING_KEY if item.bucket_by is None else attribute(item.bucket_by)
