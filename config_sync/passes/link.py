@@ -109,9 +109,11 @@ def _link_prerequisites(project: ir.Project, written: ir.Project, diagnostics: D
     flags = {flag.key: flag for flag in project.flags}
     needs = {flag.key: list(prerequisites_of(flag)) for flag in project.flags}
     variants = {flag.key: {variant.name for variant in flag.variants} for flag in written.flags if any(needs.values())}
+    tombstones = {flag.key for flag in written.flags if flag.error is not None}  # they fail whoever needs them; no more errors
     for key, conditions in needs.items():
         for condition in conditions:
-            _check_prerequisite(flags[key], condition, variants, findings)
+            if condition.flag not in tombstones:
+                _check_prerequisite(flags[key], condition, variants, findings)
     _drop_broken(needs, flags, findings)
     for key in sorted(cyclic(_graph(needs))):
         message = f"{key!r} is its own prerequisite, directly or through others"

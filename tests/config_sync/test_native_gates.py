@@ -1,5 +1,6 @@
 """What comes before a flag's own rules: schedule, overrides, prerequisites, holdouts, layers; each with its reason."""
 
+from types import ModuleType
 from typing import Any
 
 import mmh3
@@ -132,6 +133,15 @@ def test_prerequisites() -> None:
         context = {"targetingKey": user}
         assert of.boolean("names", context, False) is (of.evaluate("weighted", context).variant == "a")
         assert of.boolean("any", context, False)
+
+
+def test_a_prerequisite_with_errors_fails_and_spoils_nothing_else(both_cores: tuple[ModuleType, ModuleType]) -> None:
+    flags = {"broken": on(rules=[{"variant": "nope"}], default="off"), "needs": on(prerequisites=[{"flag": "broken"}])}
+    result = compiled(flags)
+    assert codes_of(result) == ["UNKNOWN-VARIANT"]
+    for core in both_cores:
+        answer = core.Evaluator(result.snapshot).evaluate("needs", {})
+        assert (answer.value, answer.detail) == (False, "prerequisite_failed")
 
 
 def test_holdouts() -> None:
