@@ -9,7 +9,7 @@ from config_sync.limits import MAX_ATTRIBUTES, MAX_FALLBACKS, MAX_PATH_STEPS, MA
 from config_sync.passes.findings import Findings, live
 from config_sync.passes.operands import operand_problem
 from config_sync.passes.splits import bucketing_problem, expression_problem, ranges_problem, split_problem
-from config_sync.passes.values import Problem, first_problem, metadata_problem, name_problem, value_problem
+from config_sync.passes.values import Problem, first_problem, metadata_problem, name_problem, variant_problem
 from config_sync.walk import conditions_of
 
 HINTS = {
@@ -65,12 +65,11 @@ class _Checker:
             return "LIMIT-VARIANTS", f"{len(variants)} variants, more than {MAX_VARIANTS}"
         seen: set[str] = set()
         for variant in variants:
-            what = f"the variant {variant.name!r}"
-            problem = _variant_name_problem(variant.name) or value_problem(variant.value, f"the value of {what}")
+            problem = variant_problem(variant)
             if problem:
                 return problem
             if variant.name in seen:
-                return "DUPLICATE-VARIANT", f"{what} is defined twice"
+                return "DUPLICATE-VARIANT", f"the variant {variant.name!r} is defined twice"
             seen.add(variant.name)
         return None
 
@@ -104,14 +103,14 @@ class _Checker:
 
     def _outcome(self, outcome: ir.Outcome, variants: set[str]) -> Problem | None:
         if isinstance(outcome, ir.Constant):
-            return _variant_problem(outcome.variant, variants)
+            return _unknown_variant(outcome.variant, variants)
         if isinstance(outcome, ir.Computed):
             return expression_problem(outcome.expression)
         if isinstance(outcome, ir.NoAnswer):
             return None
         named = [item.variant for item in outcome.ranges if item.variant not in (None, ir.NEXT_RULE)]
         named += [] if outcome.fallback is None else [outcome.fallback]
-        problem = first_problem(_variant_problem(name, variants) for name in named)
+        problem = first_problem(_unknown_variant(name, variants) for name in named)
         return problem or split_problem(outcome) or self._bucketing(outcome.bucketing)
 
     def _bucketing(self, bucketing: ir.Bucketing) -> Problem | None:
@@ -146,10 +145,5 @@ def _attribute_problem(attribute: ir.Attribute) -> Problem | None:
     return name_problem(attribute.name, "an attribute's name", "INVALID-ATTRIBUTE") or first_problem(names)
 
 
-def _variant_name_problem(name: str) -> Problem | None:
-    """Variants may have an empty name (reported as none at all); their other rules are those of every name."""
-    return None if name == "" else name_problem(name, "a variant's name")
-
-
-def _variant_problem(name: str | None, variants: set[str]) -> Problem | None:
+def _unknown_variant(name: str | None, variants: set[str]) -> Problem | None:
     return None if name in variants else ("UNKNOWN-VARIANT", f"there is no variant {name!r}")

@@ -9,6 +9,7 @@ import msgspec
 
 from config_sync import ir
 from config_sync.diagnostics import Diagnostics
+from config_sync.passes.values import variant_problem
 
 
 class Findings:
@@ -43,10 +44,11 @@ def live(project: ir.Project) -> Iterable[ir.Flag]:
 
 
 def tombstone(flag: ir.Flag, error: str) -> ir.Flag:
-    """A flag that keeps only its key and its default, if that is one of its variants; the first error stays its message."""
-    variants = {variant.name: variant for variant in reversed(flag.variants)}
-    kept: tuple[ir.Variant, ...] = ()
-    default: ir.Outcome = ir.NoAnswer()
-    if isinstance(flag.default, ir.Constant) and flag.default.variant in variants:
-        kept, default = (variants[flag.default.variant],), flag.default
-    return ir.Flag(key=flag.key, variants=kept, default=default, error=flag.error or error, origin=flag.origin)
+    """A flag that keeps only its key and its default, if that is a sound variant; the first error stays its message."""
+    message = (flag.error or error).encode(errors="replace").decode()  # it may quote what isn't Unicode
+    wanted = flag.default.variant if isinstance(flag.default, ir.Constant) else None
+    variant = next((item for item in flag.variants if item.name == wanted), None)
+    if variant is None or variant_problem(variant):
+        return ir.Flag(key=flag.key, error=message, origin=flag.origin)
+    default = ir.Constant(variant.name)
+    return ir.Flag(key=flag.key, variants=(variant,), default=default, error=message, origin=flag.origin)

@@ -6,10 +6,11 @@ from config_sync import ir
 from config_sync.diagnostics import Diagnostics
 from config_sync.limits import MAX_FLAGS, MAX_KEY_LENGTH
 from config_sync.passes.findings import tombstone
+from config_sync.passes.values import is_unicode
 
 
 def check_keys(project: ir.Project, diagnostics: Diagnostics) -> ir.Project:
-    """The project with one flag per key, sorted by key. What can't be a key at all is left out, with its diagnostic."""
+    """The project with one flag per key, sorted by key, and proper tombstones. What can't be a key is left out."""
     flags: dict[str, ir.Flag] = {}
     for flag in project.flags:
         problem = _problem(flag.key)
@@ -20,7 +21,7 @@ def check_keys(project: ir.Project, diagnostics: Diagnostics) -> ir.Project:
             diagnostics.error("DUPLICATE-FLAG", message, flag.origin, "rename one of them; until then both give their default")
             flags[flag.key] = tombstone(flags[flag.key], message)
         else:
-            flags[flag.key] = flag
+            flags[flag.key] = flag if flag.error is None else tombstone(flag, flag.error)
     if len(flags) > MAX_FLAGS:
         message = f"{len(flags)} flags, more than {MAX_FLAGS}"
         diagnostics.error("LIMIT-FLAGS", message, ir.NOWHERE, "split the project, or retire flags that are no longer read")
@@ -33,12 +34,3 @@ def _problem(key: str) -> str | None:
     if len(key) > MAX_KEY_LENGTH:
         return f"the key {key[:20]!r}… has {len(key)} characters, more than {MAX_KEY_LENGTH}"
     return None if is_unicode(key) else f"the key {key!r} isn't Unicode text (it has a lone surrogate)"
-
-
-def is_unicode(text: str) -> bool:
-    """Whether the text can be written as UTF-8: it has no lone surrogate."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -4,8 +4,7 @@ from itertools import pairwise
 
 from config_sync import ir
 from config_sync.limits import MAX_EXPRESSION_NODES, MAX_RANGES, MAX_SALT_BYTES
-from config_sync.passes.names import is_unicode
-from config_sync.passes.values import Problem, first_problem, value_problem
+from config_sync.passes.values import Problem, first_problem, is_unicode, value_problem
 from evaluator.snapshot import opcodes as codes
 
 _U32, _U64 = 1 << 32, 1 << 64

@@ -1,4 +1,4 @@
-"""What may be stored in a snapshot: finite JSON values of bounded size, and names that are Unicode. Used by the check pass.
+"""What may be stored in a snapshot: finite JSON values of bounded size, and names that are Unicode. Used by the passes.
 
 Every function gives ``None`` for what is right, else a ``Problem``: a diagnostic's code and sentence.
 """
@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from config_sync import ir
 from config_sync.limits import MAX_KEY_LENGTH, MAX_METADATA_BYTES, MAX_VALUE_BYTES, MAX_VALUE_DEPTH
 from config_sync.lower.json_text import json_text
-from config_sync.passes.names import is_unicode
 
 Problem = tuple[str, str]
 
@@ -61,6 +61,13 @@ def name_problem(name: Any, what: str, code: str = "INVALID-NAME") -> Problem | 
     return None if is_unicode(name) else (code, f"{what} isn't Unicode text (it has a lone surrogate)")
 
 
+def variant_problem(variant: ir.Variant) -> Problem | None:
+    """A variant's name, which may also be empty (reported as none at all), and its value."""
+    what = f"the variant {variant.name!r}"
+    problem = None if variant.name == "" else name_problem(variant.name, "a variant's name")
+    return problem or value_problem(variant.value, f"the value of {what}")
+
+
 def metadata_problem(metadata: dict[str, Any] | None) -> Problem | None:
     """Flat metadata: texts, booleans, integers and finite floats by name."""
     for key, value in (metadata or {}).items():
@@ -77,3 +84,11 @@ def metadata_problem(metadata: dict[str, Any] | None) -> Problem | None:
 def first_problem(problems: Iterable[Problem | None]) -> Problem | None:
     """The first that isn't None, if any."""
     return next((problem for problem in problems if problem), None)
+
+def is_unicode(text: str) -> bool:
+    """Whether the text can be written as UTF-8: it has no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -96,6 +96,22 @@ def test_a_tombstone_is_never_a_fulfilled_prerequisite(implementation: ModuleTyp
     assert implementation.Evaluator(result.snapshot).boolean("needs", {}, False) is False
 
 
+def test_a_key_that_is_used_twice_is_a_tombstone_once(implementation: ModuleType) -> None:
+    result = compiled(flag("f", default=ir.Constant("on")), flag("g"), flag("f"))
+    assert found(result) == ["DUPLICATE-FLAG"] and tombstones(result) == {"f"}
+    evaluator = implementation.Evaluator(result.snapshot)
+    assert evaluator.flag_keys() == ["f", "g"] and evaluator.boolean("f", {}, False) is True
+
+
+@pytest.mark.parametrize("value", [b"bytes", float("nan"), "\ud800", 2**64, {1: 2}])
+def test_a_tombstone_keeps_no_value_that_cannot_be_stored(implementation: ModuleType, value: Any) -> None:
+    for error in (None, "the front end's \ud800"):
+        broken = flag("f", variants=(ir.Variant("on", value),), default=ir.Constant("on"), error=error)
+        result = compiled(broken)
+        assert tombstones(result) == {"f"}
+        assert implementation.Evaluator(result.snapshot).evaluate("f", {}).variant is None
+
+
 def test_errors_that_a_front_end_reported_bury_the_flag_they_lie_in() -> None:
     diagnostics = Diagnostics()
     mine = ir.Origin("test.yaml", ("flags", "f"))
