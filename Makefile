@@ -90,6 +90,6 @@ ci: ## all of it, as .ci/run does
 	@scripts/ci.sh
 
 clean: ## everything that was built
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov .venv .venv-3.11
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov .venv
 	rm -f evaluator/_fast/*.so evaluator/_fast/*.c $(GENERATED) benchmarks/floors/*.so benchmarks/floors/*.c
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -59,9 +59,9 @@ oldest_leg() { # the same suite on the oldest Python, where there is one
         echo "SKIPPED: no Python 3.11 on this machine"
         return 0
     fi
-    BURGEE_PYTHON=$oldest make VENV=.venv-3.11 build || return 1
-    .venv-3.11/bin/python -c 'import sys; assert sys.version_info[:2] == (3, 11); print(sys.version)' || return 1
-    BURGEE_CORE=fast BURGEE_PARITY_PAIRS=5000 BURGEE_SPOILED=500 make VENV=.venv-3.11 test ARGS="--ignore=tests/architecture"
+    BURGEE_PYTHON=$oldest make VENV=build/python-3.11 build || return 1
+    build/python-3.11/bin/python -c 'import sys; assert sys.version_info[:2] == (3, 11); print(sys.version)' || return 1
+    BURGEE_CORE=fast BURGEE_PARITY_PAIRS=5000 BURGEE_SPOILED=500 make VENV=build/python-3.11 test ARGS="--ignore=tests/architecture"
 }
 
 leg setup setup_leg
