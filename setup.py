@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 FAST = ROOT / "evaluator" / "_fast"
 SNAPSHOT = ROOT / "evaluator" / "snapshot"
-MODULES = ("program", "load", "values", "hashing", "jsonlogic", "fractional", "expressions", "operators", "walk", "answers", "evaluator")
+MODULES = ("program", "load", "values", "hashing", "expressions", "operators", "walk", "answers", "evaluator")
 
 # Cython's own inlined copies of what CPython's API does as well: twenty kilobytes for nothing that is hot here.
 SMALLER = [f"-DCYTHON_{name}=0" for name in ("USE_PYLONG_INTERNALS", "UNPACK_METHODS", "FAST_THREAD_STATE")]
@@ -112,7 +112,7 @@ def build_ext_class() -> type:
             compile_one = self.compiler._compile
             if is_gcc(self.compiler.compiler_so[0]) and not os.environ.get("BURGEE_SANITIZE"):
                 ext.extra_compile_args.append("-flto")
-                ext.extra_link_args += ["-flto=auto", "-O2"]
+                ext.extra_link_args += ["-flto", "-flto-partition=one", "-O2"]
 
             def with_level(obj: str, src: str, ext: str, cc_args: list, extra_postargs: list, pp_opts: list) -> None:
                 compile_one(obj, src, ext, cc_args, LEVELS.get(Path(src).stem, SMALL) + extra_postargs, pp_opts)

@@ -2,4 +2,3 @@
 
 from evaluator._fast import evaluator as evaluator
 from evaluator._fast import expressions as expressions
-from evaluator._fast import jsonlogic as jsonlogic

@@ -1,6 +1,5 @@
 from libc.stdint cimport uint32_t
 
-from evaluator._fast.jsonlogic cimport truthy
 from evaluator._fast.program cimport Program
 
 

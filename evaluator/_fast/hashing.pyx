@@ -1,6 +1,6 @@
 """From a unit to its bytes and from bytes to a bucket: the fast twin of ``_pure.hashing`` and ``_pure.buckets``.
 
-``walk`` has the usual case inline; here is everything else. The kernels themselves are named for tests and tools.
+``walk`` has the usual case inline; here is everything else.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -35,28 +35,6 @@ cdef enum:
 
 cdef double TWO_63 = 9223372036854775808.0
 cdef double EXACT_FLOATS = 9007199254740992.0
-
-
-def murmur3_32(bytes data not None, uint32_t seed=0):
-    """MurmurHash3_x86_32 of ``data``: 0 .. 2**32-1."""
-    return c_murmur3_32(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), seed)
-
-
-def checksum(bytes data not None):
-    """h1 of MurmurHash3_x64_128 with seed 0: 0 .. 2**64-1."""
-    return murmur3_x64_h1(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-
-
-def md5(bytes data not None):
-    """The 16 bytes of MD5 (RFC 1321)."""
-    cdef uint8_t[16] digest
-    c_md5(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), digest)
-    return PyBytes_FromStringAndSize(<char*>digest, 16)
-
-
-def cbor(value):
-    """Deterministic CBOR (RFC 8949, section 4.2.1) of a JSON value. Raises ValueError for anything else."""
-    return canonical_cbor(value, 1)
 
 
 cdef bytes head(int major, uint64_t argument):

@@ -8,10 +8,11 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
-from evaluator._fast.expressions cimport View, evaluate_expression, truthy
+from evaluator._fast.expressions cimport View, evaluate_expression
 from evaluator._fast.frames cimport Frame, as_dict, close_frame, open_frame
 from evaluator._fast.generated cimport *
 from evaluator._fast.hashing cimport bucket_of_bytes, unit_bytes
+from evaluator._fast.jsonlogic cimport truthy
 from evaluator._fast.operators cimport (
     ABSENT, NO, NO_NUMBER, UNKNOWN, YES, Truth, holds, in_numbers, instant_of_slot, match_rare, order_slot,
 )

@@ -1,2 +1,0 @@
-def truthy(value: object) -> bool:
-    """JSONLogic's truth of a value."""
