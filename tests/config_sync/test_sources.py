@@ -165,7 +165,7 @@ def test_json(tmp_path: Path) -> None:
         ('{"a": ' + "9" * 10_000 + "}", [("NUMBER-TOO-LARGE", 1, 7)]),
         ('{"a": "\\ud800 half"}', [("INVALID-UNICODE", 1, 7)]),
         ('{"\\udfff": 1}', [("INVALID-UNICODE", 1, 2)]),
-        ('{"a": 1,\n  }', [("JSON-SYNTAX", 1, 8)]),
+        ('{"a": 1,\n "b" 2}', [("JSON-SYNTAX", 2, 6)]),
         ("{'a': 1}", [("JSON-SYNTAX", 1, 2)]),
         ("", [("JSON-SYNTAX", 1, 1)]),
         ("[" * 200 + "]" * 200, [("DOCUMENT-TOO-DEEP", 1, 1)]),
@@ -173,11 +173,7 @@ def test_json(tmp_path: Path) -> None:
     ],
 )
 def test_json_that_is_refused_says_where(tmp_path: Path, content: str, expected: list[tuple[str, int, int]]) -> None:
-    found = places(tmp_path, content, "flags.json")
-    if expected[0][0] == "JSON-SYNTAX":  # the parser's own column differs by one between Python versions
-        assert [(code, line) for code, line, _ in found] == [(code, line) for code, line, _ in expected]
-    else:
-        assert found == expected
+    assert places(tmp_path, content, "flags.json") == expected
 
 
 # --- files, directories, mappings -------------------------------------------------------------------------------------
