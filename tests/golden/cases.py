@@ -41,9 +41,16 @@ def folders() -> list[Path]:
 
 
 def compiled(folder: Path) -> CompileResult:
-    source = next(folder.glob("flags.*"))
-    dialects = (name for name in sorted(DIALECTS, key=len, reverse=True) if folder.name.startswith(f"{name}-"))
-    return compile_project(source, next(dialects, "native"))
+    return compile_project(source(folder), dialect(folder))
+
+
+def source(folder: Path) -> Path:
+    return next(folder.glob("flags.*"))
+
+
+def dialect(folder: Path) -> str:
+    named = (name for name in sorted(DIALECTS, key=len, reverse=True) if folder.name.startswith(f"{name}-"))
+    return next(named, "native")
 
 
 def questions(folder: Path) -> list[dict[str, Any]]:

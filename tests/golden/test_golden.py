@@ -1,10 +1,15 @@
 """Each golden case on each core: diagnostics, disassembly, answers, and the same answers from every way of asking."""
 
+import random
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+from config_sync import compile_project
+from config_sync.diagnostics import Diagnostics
+from config_sync.sources import read_sources
 from tests.golden import cases
 
 FOLDERS = cases.folders()
@@ -42,6 +47,22 @@ def test_golden_answers_do_not_depend_on_the_question(folder: Path, implementati
         assert evaluator.explain(key, context, now).evaluation == alone
         if key in evaluator.flag_keys():
             assert evaluator.evaluate_all(context, None, now)[key] == alone
+
+
+def _shuffled(data: Any, chance: random.Random) -> Any:
+    """The same document with the keys of every mapping in another order."""
+    if isinstance(data, dict):
+        return {key: _shuffled(data[key], chance) for key in chance.sample(list(data), len(data))}
+    return [_shuffled(item, chance) for item in data] if isinstance(data, list) else data
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_order_of_keys_does_not_change_the_bytes(folder: Path) -> None:
+    sources = read_sources(cases.source(folder), Diagnostics())
+    expected = cases.compiled(folder).snapshot
+    for seed in range(3):
+        result = compile_project(_shuffled(sources[0].data, random.Random(seed)), cases.dialect(folder))
+        assert result.snapshot == expected
 
 
 def test_every_folder_is_a_case() -> None:

@@ -172,7 +172,7 @@ class _Flag:
 
     def _shares(self, item: models.Split, origin: Origin) -> list[tuple[str, Fraction]]:
         shares, good = [], bool(item.variants)
-        for name, value in item.variants.items():
+        for name, value in sorted(item.variants.items()):  # by name: a mapping's order means nothing, and may not last
             known = self._variant(name, origin.child(name))
             percent = percentage(value, "a percentage", origin.child(name), self._notes)
             good = good and known is not None and percent is not None
