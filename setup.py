@@ -16,9 +16,9 @@ SNAPSHOT = ROOT / "evaluator" / "snapshot"
 MODULES = ("program", "load", "values", "hashing", "expressions", "operators", "walk", "answers", "evaluator")
 
 # Cython's own inlined copies of what CPython's API does as well: twenty kilobytes for nothing that is hot here.
-SMALLER = [f"-DCYTHON_{name}=0" for name in ("USE_PYLONG_INTERNALS", "UNPACK_METHODS", "FAST_THREAD_STATE")]
+SMALLER: list[str] = []
 # Optimisation by module; all the others run once a snapshot or for rare operators and are compiled for size.
-LEVELS = {"walk": ["-O3"], "evaluator": ["-O2"]}
+LEVELS = {"walk": ["-O3"], "evaluator": ["-O3"], "answers": ["-O2"]}
 # Before 3.12 Cython caches module globals by dict version, and without type slots that cache never sees them: NameError on 3.11.
 SMALL = ["-Os", "-DCYTHON_USE_TYPE_SLOTS=0", "-DCYTHON_USE_DICT_VERSIONS=0"]
 

@@ -56,9 +56,10 @@ def simple() -> Document:
 
 def targeted(decision: Document | None = None) -> Document:
     """W2; ``decision`` is how the rule halves the users."""
-    half = decision or {"split": {"variants": {"on": 50, "off": 50}}}
+    half = decision or {"split": {"variants": {"enabled": 50, "off": 50}}}
     conditions = [_compare("country", "in", list(COUNTRIES)), _compare("age", "gte", LEAST_AGE)]
-    return {"type": "boolean", "default": "off", "rules": [{"id": "adults", "when": {"all": conditions}, **half}]}
+    values = {"enabled": True, "off": False}  # the first by name has the lower buckets, as in the floor
+    return {"type": "boolean", "variants": values, "default": "off", "rules": [{"id": "adults", "when": {"all": conditions}, **half}]}
 
 
 def variants() -> Document:
@@ -69,7 +70,7 @@ def variants() -> Document:
 
 def document() -> Document:
     """W1 to W3 in one project; ``w2-rollout`` is W2 written as a rollout rather than as a split."""
-    as_rollout = targeted({"variant": "on", "rollout": 50})
+    as_rollout = targeted({"variant": "enabled", "rollout": 50})
     return {"flags": {"w1": simple(), "w2": targeted(), "w2-rollout": as_rollout, "w3": variants()}}
 
 

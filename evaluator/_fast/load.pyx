@@ -352,6 +352,8 @@ cdef int check_program(Program p, Marks* marks) except -1:
         deepest = max(deepest, p.flags[i].rank)
     for i in range(deepest + 1):
         check_prerequisites(p, marks, <uint8_t>i)
+    for i in range(p.counts[SECTION_FLAGS]):  # last: a tombstone doesn't spoil the flags that ask for it
+        p.state[i] |= p.flags[i].state == STATE_TOMBSTONE
     return 0
 
 

@@ -52,7 +52,7 @@ cdef class Program:
     cdef const char* automata
     cdef const char* zones
     cdef uint32_t counts[16]
-    cdef uint8_t* state  # per flag: not 0 if it uses a code that this core doesn't know
+    cdef uint8_t* state  # per flag: 0, or not to be walked: a tombstone, or it uses a code that this core doesn't know
     cdef AttributeName* names_by_attribute
     cdef KeyEntry* key_table
     cdef uint32_t key_mask

@@ -15,12 +15,16 @@ cdef extern from "kernels.h" nogil:
 
 
 cdef inline Truth small_set(Program p, const condition_row* row, const Slot* slot) noexcept:
+    """Compares with every one, without leaving early: which of them is equal is what a branch can't predict."""
     cdef const text_ref_row* ref = &p.text_refs[row.offset]
-    cdef uint32_t i
+    cdef uint32_t i, candidates = 0
     for i in range(row.count):
-        if ref[i].prefix == slot.prefix and ref[i].length == <uint64_t>slot.length:
-            if slot.length <= 8 or memcmp(p.text + ref[i].offset, slot.text, slot.length) == 0:
-                return YES
+        candidates |= (ref[i].prefix == slot.prefix) & (ref[i].length == <uint64_t>slot.length)
+    if slot.length <= 8 or not candidates:
+        return <Truth>candidates
+    for i in range(row.count):
+        if ref[i].length == <uint64_t>slot.length and memcmp(p.text + ref[i].offset, slot.text, slot.length) == 0:
+            return YES
     return NO
 
 

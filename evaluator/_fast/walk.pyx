@@ -326,7 +326,7 @@ cdef void run_unsound(Program p, uint32_t index, Answer* out) noexcept:
 
 
 cdef inline bint is_sound(Program p, uint32_t index) noexcept nogil:
-    return p.state[index] == 0 and p.flags[index].state == STATE_LIVE
+    return p.state[index] == 0
 
 
 cdef bint prerequisite_holds(Program p, Call* call, const condition_row* row) noexcept:
