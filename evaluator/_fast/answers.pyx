@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 
 from evaluator._fast.generated cimport *
 from evaluator._fast.frames cimport Frame
-from evaluator._fast.program cimport Fragment, Program
+from evaluator._fast.program cimport Fragment, Program, VariantValue
 from evaluator._fast.values cimport fresh_copy
 from evaluator._fast.walk cimport Answer, ask_in
 
@@ -46,14 +46,11 @@ cdef class Evaluation:
 
     @property
     def value(self):
-        cdef const variant_row* row
+        cdef VariantValue* found
         if self.answer.variant == NONE:
             return None
-        row = &self.program.variants[self.answer.variant]
-        if row.value == NONE:
-            return None
-        value = self.program.values[row.value]
-        return fresh_copy(value) if row.kind == KIND_OBJECT else value
+        found = &self.program.variant_values[self.answer.variant]
+        return fresh_copy(<object>found.value) if found.kind == KIND_OBJECT else <object>found.value
 
     @property
     def variant(self):

@@ -27,17 +27,15 @@ cdef inline Evaluation new_evaluation(Program p):
     return made
 
 
-cdef inline bint is_number(Program p, const Answer* answer) noexcept nogil:
-    return p.variants[answer.variant].kind == KIND_INTEGER or p.variants[answer.variant].kind == KIND_FLOAT
-
-
-cdef object typed_value(Program p, const Answer* answer, uint8_t kind):
-    """The value for `integer` and `number`, whose kinds overlap; None if it is of another type."""
-    cdef const variant_row* row = &p.variants[answer.variant]
-    value = p.values[row.value]
-    if row.kind == KIND_INTEGER or (row.kind == KIND_FLOAT and kind == KIND_FLOAT):
+cdef inline object typed_number(Program p, const Answer* answer, bint whole, object default):
+    """The value for ``integer`` and ``number``, whose kinds overlap."""
+    cdef uint32_t kind = KIND_NONE if answer.variant == NONE else p.variant_values[answer.variant].kind
+    if kind != KIND_INTEGER and kind != KIND_FLOAT:
+        return default
+    value = <object>p.variant_values[answer.variant].value
+    if kind == KIND_INTEGER or not whole:
         return value
-    return int(value) if row.kind == KIND_FLOAT and float.is_integer(value) else None
+    return int(value) if float.is_integer(value) else default
 
 
 cdef class Evaluator:
@@ -89,8 +87,8 @@ cdef class Evaluator:
         cdef Program p = self.program
         cdef Answer answer
         ask(p, key, context, now, &answer)
-        if answer.variant != NONE and p.variants[answer.variant].kind == KIND_BOOLEAN:
-            return p.values[p.variants[answer.variant].value]
+        if answer.variant != NONE and p.variant_values[answer.variant].kind == KIND_BOOLEAN:
+            return <object>p.variant_values[answer.variant].value
         return default
 
     def string(self, key, context, default, now=None):
@@ -98,8 +96,8 @@ cdef class Evaluator:
         cdef Program p = self.program
         cdef Answer answer
         ask(p, key, context, now, &answer)
-        if answer.variant != NONE and p.variants[answer.variant].kind == KIND_STRING:
-            return p.values[p.variants[answer.variant].value]
+        if answer.variant != NONE and p.variant_values[answer.variant].kind == KIND_STRING:
+            return <object>p.variant_values[answer.variant].value
         return default
 
     def integer(self, key, context, default, now=None):
@@ -107,24 +105,22 @@ cdef class Evaluator:
         cdef Program p = self.program
         cdef Answer answer
         ask(p, key, context, now, &answer)
-        value = typed_value(p, &answer, KIND_INTEGER) if answer.variant != NONE and is_number(p, &answer) else None
-        return default if value is None else value
+        return typed_number(p, &answer, True, default)
 
     def number(self, key, context, default, now=None):
         """As ``boolean``, for numbers: integers and floats, as they are."""
         cdef Program p = self.program
         cdef Answer answer
         ask(p, key, context, now, &answer)
-        value = typed_value(p, &answer, KIND_FLOAT) if answer.variant != NONE and is_number(p, &answer) else None
-        return default if value is None else value
+        return typed_number(p, &answer, False, default)
 
     def object(self, key, context, default, now=None):
         """As ``boolean``, for objects and lists; a fresh copy each time."""
         cdef Program p = self.program
         cdef Answer answer
         ask(p, key, context, now, &answer)
-        if answer.variant != NONE and p.variants[answer.variant].kind == KIND_OBJECT:
-            return fresh_copy(p.values[p.variants[answer.variant].value])
+        if answer.variant != NONE and p.variant_values[answer.variant].kind == KIND_OBJECT:
+            return fresh_copy(<object>p.variant_values[answer.variant].value)
         return default
 
     def evaluate(self, key, context, now=None):

@@ -17,8 +17,14 @@ cdef struct KeyEntry:
 cdef struct AttributeName:
     PyObject* name
     Py_hash_t hash
+    uint32_t flags  # of the attribute's row
     Py_ssize_t place  # where the last context that was searched had it (slots.pxd); a guess, always checked
     uint32_t wrong_guesses
+
+
+cdef struct VariantValue:
+    PyObject* value  # held by the program's values; None for no value
+    uint32_t kind
 
 
 cdef struct Fragment:
@@ -54,6 +60,7 @@ cdef class Program:
     cdef uint32_t counts[16]
     cdef uint8_t* state  # per flag: 0, or not to be walked: a tombstone, or it uses a code that this core doesn't know
     cdef AttributeName* names_by_attribute
+    cdef VariantValue* variant_values
     cdef KeyEntry* key_table
     cdef uint32_t key_mask
     cdef Fragment* fragments  # JSON items, made on first use (evaluator.pyx)
@@ -66,6 +73,7 @@ cdef class Program:
     cdef int finish(self) except -1
     cdef int build_key_table(self) except -1
     cdef int build_attributes(self) except -1
+    cdef int build_variants(self) except -1
 
 
 cdef inline uint32_t find(Program p, object key) noexcept:

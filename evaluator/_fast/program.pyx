@@ -233,6 +233,7 @@ cdef class Program:
         free(self.fragments)
         free(self.state)
         free(self.names_by_attribute)
+        free(self.variant_values)
         free(self.key_table)
 
     cdef int read(self) except -1:
@@ -326,6 +327,7 @@ cdef class Program:
     cdef int finish(self) except -1:
         """What is built beside the bytes, once the rows are known to be sound."""
         self.build_attributes()
+        self.build_variants()
         self.build_key_table()
         # One fragment per (variant or flag, OpenFeature word); zeroed memory that is only touched when it is used.
         self.fragment_count = (<Py_ssize_t>self.counts[SECTION_VARIANTS] + self.counts[SECTION_FLAGS]) * 5
@@ -346,8 +348,20 @@ cdef class Program:
             name = <PyObject*>self.attribute_names[self.attributes[i].name]
             self.names_by_attribute[i].name = name
             self.names_by_attribute[i].hash = text_hash(name)
+            self.names_by_attribute[i].flags = self.attributes[i].flags
             self.names_by_attribute[i].place = 0
             self.names_by_attribute[i].wrong_guesses = 0
+        return 0
+
+    cdef int build_variants(self) except -1:
+        """Each variant's value and kind in one place, which is all that a typed getter needs."""
+        cdef uint32_t i, count = self.counts[SECTION_VARIANTS]
+        self.variant_values = <VariantValue*>malloc((count + 1) * sizeof(VariantValue))
+        if self.variant_values == NULL:
+            raise MemoryError
+        for i in range(count):
+            value = None if self.variants[i].value == NONE else self.values[self.variants[i].value]
+            self.variant_values[i] = VariantValue(<PyObject*>value, self.variants[i].kind)
         return 0
 
     cdef int build_key_table(self) except -1:

@@ -157,13 +157,14 @@ cdef inline PyObject* look_up(Call* call, AttributeName* name) noexcept:
 
 cdef inline Slot* fill(Program p, Call* call, uint32_t attribute) noexcept:
     cdef Slot* slot = &call.slots[attribute]
-    cdef PyObject* value = look_up(call, &p.names_by_attribute[attribute])
+    cdef AttributeName* name = &p.names_by_attribute[attribute]
+    cdef PyObject* value = look_up(call, name)
     call.filled[attribute >> 6] |= <uint64_t>1 << (attribute & 63)
     if value != NULL:
         Py_INCREF(<object>value)
         slot.object = value
         classify(slot)
-        if not p.attributes[attribute].flags or not counts_as_missing(&p.attributes[attribute], slot):
+        if not name.flags or not counts_as_missing(&p.attributes[attribute], slot):
             return slot
         Py_DECREF(<object>slot.object)  # not ``value``: a subclass was replaced by the value it holds
     elif PyErr_Occurred() != NULL:

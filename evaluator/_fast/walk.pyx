@@ -173,32 +173,35 @@ cdef UnitState bucket_of_object(Program p, Call* call, const outcome_row* row, c
     return UNIT_UNUSABLE if failed else UNIT_FOUND
 
 
-cdef inline UnitState bucket_of(Program p, Call* call, const outcome_row* row, uint64_t* bucket) noexcept:
-    cdef Slot* slot
-    cdef const char* unit
-    cdef Py_ssize_t length
+cdef UnitState bucket_of_slot(Program p, Call* call, const outcome_row* row, const Slot* slot, uint64_t* bucket) noexcept:
+    cdef const char* unit = slot.text
+    cdef Py_ssize_t length = slot.length
     cdef char[24] digits
     cdef bint failed = False
-    if row.node != NONE:
-        return bucket_of_object(p, call, row, NULL, bucket)
-    slot = resolve(p, call, row.attribute)
     if slot.kind == MISSING:
         return UNIT_ABSENT
     if slot.kind == UNUSABLE:
         return UNIT_UNUSABLE
-    if slot.kind == TEXT and row.unit != UNIT_CBOR:
-        unit = slot.text
-        length = slot.length
-    elif slot.kind == INTEGER and row.unit == UNIT_TEXT:
+    if slot.kind == INTEGER and row.unit == UNIT_TEXT:
         unit = digits
         length = decimal(slot.integer, digits)
-    else:
+    elif slot.kind != TEXT or row.unit == UNIT_CBOR:
         return bucket_of_object(p, call, row, slot, bucket)
-    if row.hash == HASH_MURMUR3_32 and row.space == SPACE_FULL and not (row.prefix_length | row.suffix_length):
-        bucket[0] = murmur3_32(unit, length, row.seed)
-        return UNIT_FOUND
     bucket[0] = bucket_of_bytes(p, row, unit, length, &failed)
     return UNIT_UNUSABLE if failed else UNIT_FOUND
+
+
+cdef inline UnitState bucket_of(Program p, Call* call, const outcome_row* row, uint64_t* bucket) noexcept:
+    """The usual case here: a text, hashed alone with MurmurHash3 into the full space."""
+    cdef Slot* slot
+    if row.node != NONE:
+        return bucket_of_object(p, call, row, NULL, bucket)
+    slot = resolve(p, call, row.attribute)
+    if slot.kind == TEXT and row.hash == HASH_MURMUR3_32 and row.space == SPACE_FULL and row.unit != UNIT_CBOR:
+        if not (row.prefix_length | row.suffix_length):
+            bucket[0] = murmur3_32(slot.text, slot.length, row.seed)
+            return UNIT_FOUND
+    return bucket_of_slot(p, call, row, slot, bucket)
 
 
 # ---- outcomes and rules ----------------------------------------------------------------------------------------------
