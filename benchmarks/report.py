@@ -131,7 +131,8 @@ def markdown(report: Report) -> str:
     where = (
         f"{of['processor']}, {of['architecture']}, {of['processors']} shared processors, {of['system']}, CPython {of['python']}"
     )
-    lines += ["", f"Medians of processor time, the loop around the call included. {where}, {of['date']}: `benchmarks/results/{label(of)}.json`."]
+    how = "Medians of processor time, the loop around the call included."
+    lines += ["", f"{how} {where}, {of['date']}: `benchmarks/results/{label(of)}.json`."]
     return "\n".join(lines)
 
 

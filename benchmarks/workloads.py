@@ -59,7 +59,12 @@ def targeted(decision: Document | None = None) -> Document:
     half = decision or {"split": {"variants": {"enabled": 50, "off": 50}}}
     conditions = [_compare("country", "in", list(COUNTRIES)), _compare("age", "gte", LEAST_AGE)]
     values = {"enabled": True, "off": False}  # the first by name has the lower buckets, as in the floor
-    return {"type": "boolean", "variants": values, "default": "off", "rules": [{"id": "adults", "when": {"all": conditions}, **half}]}
+    return {
+        "type": "boolean",
+        "variants": values,
+        "default": "off",
+        "rules": [{"id": "adults", "when": {"all": conditions}, **half}],
+    }
 
 
 def variants() -> Document:

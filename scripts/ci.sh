@@ -38,7 +38,7 @@ build_leg() { # the core that loads is the one just built, with the optimisation
 
 test_leg() { # the README's own test command, with coverage switched on from outside
     local command
-    command=$(sed -n '/<!-- test command -->/,/```$/p' README.md | grep -E '^make ' | head -1)
+    command=$(grep -A2 -F '<!-- test command -->' README.md | grep -E '^make ' | head -1)
     [ -n "$command" ] || { echo "README.md names no test command" && return 1; }
     rm -f .coverage .coverage.*
     BURGEE_CORE=fast PYTEST_ADDOPTS="--cov --cov-report=" bash -c "$command"
