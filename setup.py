@@ -15,17 +15,15 @@ FAST = ROOT / "evaluator" / "_fast"
 SNAPSHOT = ROOT / "evaluator" / "snapshot"
 MODULES = ("program", "load", "values", "hashing", "expressions", "operators", "walk", "answers", "evaluator")
 
-# Cython's own inlined copies of what CPython's API does as well: twenty kilobytes for nothing that is hot here.
-SMALLER: list[str] = []
-# Optimisation by module; all the others run once a snapshot or for rare operators and are compiled for size.
-LEVELS = {"walk": ["-O3"], "evaluator": ["-O3"], "answers": ["-O2"]}
-# Before 3.12 Cython caches module globals by dict version, and without type slots that cache never sees them: NameError on 3.11.
-SMALL = ["-Os", "-DCYTHON_USE_TYPE_SLOTS=0", "-DCYTHON_USE_DICT_VERSIONS=0"]
+# Optimisation by module: all but these run once a snapshot or for rare operators. They are compiled for size, and without
+# Cython's own inlined copies of what CPython's API does as well.
+LEVELS = {"walk": ["-O3"], "evaluator": ["-O2"], "answers": ["-O2"]}
+SMALL = ["-Os", *(f"-DCYTHON_{name}=0" for name in ("USE_PYLONG_INTERNALS", "UNPACK_METHODS", "FAST_THREAD_STATE"))]
 
 # -ffp-contract=off: arm64 compilers fuse a*b+c by default, and the twins must agree to the last bit.
 # Section garbage collection and no unwind tables: a smaller file, and importing one is mostly mapping it.
 COMPILE_ARGS = [
-    "-ffp-contract=off", "-DNDEBUG", *SMALLER, "-DCYTHON_CLINE_IN_TRACEBACK=0", "-fno-strict-aliasing", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
+    "-ffp-contract=off", "-DNDEBUG", "-DCYTHON_CLINE_IN_TRACEBACK=0", "-fno-strict-aliasing", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
     "-fno-asynchronous-unwind-tables", "-g0", "-Wno-unused-function", "-Wno-unreachable-code",
 ]  # fmt: skip
 LINK_ARGS = ["-Wl,--gc-sections", "-Wl,-z,noseparate-code", "-Wl,--as-needed", "-s"] if sys.platform.startswith("linux") else []
@@ -55,15 +53,29 @@ def generate() -> None:
     codes = {k: v for k, v in runpy.run_path(str(SNAPSHOT / "opcodes.py")).items() if k[0] != "_" and isinstance(v, int)}
     sections = runpy.run_path(str(SNAPSHOT / "layout.py"))["SECTIONS"]
     rows = [(name, row) for name, row in sections if len(row.fields) > 1]
-    header = ["/* Made by setup.py from evaluator/snapshot. */", "#ifndef BURGEE_GENERATED_H", "#define BURGEE_GENERATED_H", "#include <stdint.h>"]
-    declared = ["# Made by setup.py from evaluator/snapshot.", "from libc.stdint cimport *", "", 'cdef extern from "generated.h" nogil:']
+    header = [
+        "/* Made by setup.py from evaluator/snapshot. */",
+        "#ifndef BURGEE_GENERATED_H",
+        "#define BURGEE_GENERATED_H",
+        "#include <stdint.h>",
+    ]
+    declared = [
+        "# Made by setup.py from evaluator/snapshot.",
+        "from libc.stdint cimport *",
+        "",
+        'cdef extern from "generated.h" nogil:',
+    ]
     header += [f"#define {name} {value}u" if value > 0x7FFFFFFF else f"#define {name} {value}" for name, value in codes.items()]
     declared += ["    enum:"] + [f"        {name}" for name, value in codes.items() if value <= 0x7FFFFFFF]
     declared += [f"    const uint32_t {name}" for name, value in codes.items() if value > 0x7FFFFFFF]
     for _, row in rows:
-        header += ["typedef struct {"] + [f"    {_C_TYPES[kind]} {field};" for field, kind in row.fields] + [f"}} {row.name}_row;"]
+        header += (
+            ["typedef struct {"] + [f"    {_C_TYPES[kind]} {field};" for field, kind in row.fields] + [f"}} {row.name}_row;"]
+        )
         header += [f'_Static_assert(sizeof({row.name}_row) == {row.size}, "{row.name}");']
-        declared += [f"    ctypedef struct {row.name}_row:"] + [f"        {_C_TYPES[kind]} {field}" for field, kind in row.fields]
+        declared += [f"    ctypedef struct {row.name}_row:"] + [
+            f"        {_C_TYPES[kind]} {field}" for field, kind in row.fields
+        ]
     for index, (name, row) in enumerate(sections):
         header += [f"#define SECTION_{name.upper()} {index}", f"#define SIZE_{name.upper()} {row.size}"]
         declared += [f"    const int SECTION_{name.upper()}", f"    const int SIZE_{name.upper()}"]
@@ -90,7 +102,8 @@ def extensions() -> list:
         [source for module in translated for source in module.sources],
         include_dirs=["evaluator/_fast"],
         depends=[str(path) for path in FAST.glob("*.h")],
-        extra_compile_args=COMPILE_ARGS + (["-O1", "-g", f"-fsanitize={sanitize}", "-fno-omit-frame-pointer"] if sanitize else []),
+        extra_compile_args=COMPILE_ARGS
+        + (["-O1", "-g", f"-fsanitize={sanitize}", "-fno-omit-frame-pointer"] if sanitize else []),
         extra_link_args=[f"-fsanitize={sanitize}"] if sanitize else LINK_ARGS,
     )
     return [core]
