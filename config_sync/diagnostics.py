@@ -1,7 +1,8 @@
 """What the compiler has to say about a project: collected, never raised.
 
-A diagnostic has a stable code (``docs/diagnostics.md``), a place, one sentence that says what is wrong, and a hint that says what
-to do. Line and column are found only when a diagnostic is shown (``locate.py``), so a clean compile pays nothing for them.
+A diagnostic has a stable code (``docs/diagnostics.md``), a place, one sentence that says what is wrong, and a hint that
+says what to do. Line and column are found only when a diagnostic is shown (``locate.py``), so a clean compile pays nothing
+for them.
 """
 
 from collections.abc import Iterator

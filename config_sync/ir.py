@@ -1,8 +1,9 @@
 """The intermediate representation: what every dialect is translated into and what the passes work on.
 
-Rich and named where the snapshot is flat and numbered. A front end builds a ``Project`` and says vendor differences with codes
-(hash, space, unit, mode, what a missing attribute means); nothing downstream knows the dialect. Everything is a rule: a disabled
-flag, a prerequisite, an override, a schedule, a layer or a holdout is a rule with its own reason placed before the others.
+Rich and named where the snapshot is flat and numbered. A front end builds a ``Project`` and says vendor differences with
+codes (hash, space, unit, mode, what a missing attribute means); nothing downstream knows the dialect. Everything is a rule:
+a disabled flag, a prerequisite, an override, a schedule, a layer or a holdout is a rule with its own reason placed before
+the others.
 
 Immutable; used by ``config_sync`` only.
 """
@@ -181,7 +182,7 @@ class NoAnswer(msgspec.Struct, frozen=True, tag=True):
 
 
 class Range(msgspec.Struct, frozen=True):
-    """Buckets up to ``last`` (inclusive, from the previous range's end) go to ``variant``; None = no answer, NEXT_RULE = fall through."""
+    """Buckets up to ``last`` (inclusive, after the range before) go to ``variant``; None: no answer; NEXT_RULE: fall on."""
 
     last: int
     variant: str | None
@@ -191,7 +192,7 @@ NEXT_RULE = "\x00next"  # not a possible variant name
 
 
 class Split(msgspec.Struct, frozen=True, tag=True):
-    """A variant by bucket. ``on_missing`` and ``past_end`` are ``ON_*`` codes; with ON_VARIANT, ``fallback`` names the variant."""
+    """A variant by bucket. ``on_missing`` and ``past_end`` are ``ON_*`` codes; with ON_VARIANT, ``fallback`` names it."""
 
     bucketing: Bucketing
     ranges: tuple[Range, ...]

@@ -1,4 +1,4 @@
-"""What every front end is: a function from parsed documents to an IR project. Front ends import this module and never each other."""
+"""What every front end is: a function from parsed documents to an IR project. Front ends import this and never each other."""
 
 from collections.abc import Callable
 from typing import Any

@@ -113,7 +113,9 @@ ATTRIBUTE = Row(
     ("reserved_2", "u32"),
 )
 TEXT_REF = Row("text_ref", ("length", "u32"), ("offset", "u32"), ("prefix", "u64"))
-NODE = Row("node", ("op", "u8"), ("mode", "u8"), ("count", "u16"), ("first_child", "u32"), ("value", "u32"), ("reserved", "u32"))
+NODE = Row(
+    "node", ("op", "u8"), ("mode", "u8"), ("count", "u16"), ("first_child", "u32"), ("value", "u32"), ("reserved", "u32")
+)
 WINDOW = Row(
     "window",
     ("days", "u8"),

@@ -1,4 +1,4 @@
-"""The snapshot's msgpack body as the writer sees it. Only ``config_sync`` and tests import this: it needs msgspec, the readers don't."""
+"""The snapshot's msgpack body as the writer sees it. Only ``config_sync`` and tests import it; readers do without msgspec."""
 
 from typing import Any
 
