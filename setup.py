@@ -23,7 +23,8 @@ SMALL = ["-Os", *(f"-DCYTHON_{name}=0" for name in ("USE_PYLONG_INTERNALS", "UNP
 # -ffp-contract=off: arm64 compilers fuse a*b+c by default, and the twins must agree to the last bit.
 # Section garbage collection and no unwind tables: a smaller file, and importing one is mostly mapping it.
 COMPILE_ARGS = [
-    "-ffp-contract=off", "-DNDEBUG", "-DCYTHON_CLINE_IN_TRACEBACK=0", "-fno-strict-aliasing", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
+    "-ffp-contract=off", "-DNDEBUG", "-DCYTHON_CLINE_IN_TRACEBACK=0", "-fno-strict-aliasing",
+    "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
     "-fno-asynchronous-unwind-tables", "-g0", "-Wno-unused-function", "-Wno-unreachable-code",
 ]  # fmt: skip
 LINK_ARGS = ["-Wl,--gc-sections", "-Wl,-z,noseparate-code", "-Wl,--as-needed", "-s"] if sys.platform.startswith("linux") else []
@@ -38,7 +39,8 @@ DIRECTIVES = {
     "embedsignature": False,
 }
 _C_TYPES = {
-    "u8": "uint8_t", "u16": "uint16_t", "u32": "uint32_t", "i32": "int32_t", "u64": "uint64_t", "i64": "int64_t", "f64": "double",
+    "u8": "uint8_t", "u16": "uint16_t", "u32": "uint32_t", "i32": "int32_t", "u64": "uint64_t", "i64": "int64_t",
+    "f64": "double",
 }  # fmt: skip
 
 
@@ -86,7 +88,7 @@ def generate() -> None:
 
 
 def extensions() -> list:
-    """The core as one shared object (``evaluator/_fast/__init__.py`` loads it), or none where BURGEE_PURE=1 asks for the pure twin."""
+    """The core as one shared object (``evaluator/_fast/__init__.py`` loads it), or none where BURGEE_PURE=1 asks so."""
     if os.environ.get("BURGEE_PURE") == "1":
         return []
     from Cython.Build import cythonize

@@ -1,12 +1,12 @@
-"""Types of the compiled ``Evaluator`` and ``Evaluation``; what each does is said in the pure twin, which has the same surface."""
+"""Types of the compiled classes. What each does is said in the pure twin, which has the same surface."""
 
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any, final
 
-from evaluator.explain import Explanation
 from typing_extensions import disjoint_base
 
+from evaluator.explain import Explanation
 
 _Context = Mapping[str, Any] | None
 _Now = int | float | None

@@ -1,4 +1,4 @@
-"""The snapshot's msgpack body as the writer sees it. Only ``config_sync`` and tests import it; readers do without msgspec."""
+"""The snapshot's msgpack body as the writer sees it; the readers do without msgspec. For ``config_sync`` and tests."""
 
 from typing import Any
 
