@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from config_sync import ir
 from config_sync.lower import lower
 from config_sync.passes.normalise import ALWAYS, NEVER, simplify
 from evaluator._pure.evaluator import Evaluator
+from evaluator.snapshot import opcodes as codes
 from evaluator.snapshot.codec import encode
 from tests.config_sync.build import check, compiled, flag, snapshot
 
@@ -144,16 +146,26 @@ def test_equal_rules_share_their_rows() -> None:
     assert one.sizes["conditions"] == two.sizes["conditions"] == 2 * 32
 
 
-def test_bucket_tests_have_gaps(implementation: ModuleType) -> None:
-    how = ir.Bucketing(total=100, space=4 - 2)
-    inside = ir.InBucket(how, ((10, 19), (50, 59)))
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        ((10, 19), (50, 59)),
+        ((0, 0), (2, 2), (4, 97), (99, 99)),  # gaps of one bucket
+        ((50, 59), (10, 55), (60, 60), (70, 69), (-5, 1)),  # unsorted, overlapping, touching, empty, from below
+        ((0, 99),),
+        ((0, 10**6),),
+    ],
+)
+def test_bucket_tests_have_gaps(implementation: ModuleType, ranges: tuple[tuple[int, int], ...]) -> None:
+    how = ir.Bucketing(total=100, space=codes.SPACE_MULTIPLY)
+    inside = ir.InBucket(how, ranges)
     evaluator = implementation.Evaluator(snapshot(flag("f", inside), flag("g", ir.Not(inside))))
     split = ir.Rule(ir.Split(how, tuple(ir.Range(i, "on") for i in range(100))), 3)
     buckets = implementation.Evaluator(snapshot(flag("f", split)))
-    for number in range(300):
+    for number in range(600):
         context = {"targetingKey": f"user-{number}"}
         bucket = buckets.evaluate("f", context).bucket
-        expected = 10 <= bucket <= 19 or 50 <= bucket <= 59
+        expected = any(first <= bucket <= last for first, last in ranges)
         assert evaluator.boolean("f", context, False) is expected
         assert evaluator.boolean("g", context, False) is not expected
     assert evaluator.boolean("f", {}, False) is False
@@ -163,3 +175,21 @@ def test_a_unit_that_is_missing_counts_as_said(implementation: ModuleType) -> No
     inside = ir.InBucket(ir.Bucketing(), ((0, 5),), missing=ir.TRUE)
     evaluator = implementation.Evaluator(snapshot(flag("f", inside), flag("g", ir.Not(inside))))
     assert (evaluator.boolean("f", {}, False), evaluator.boolean("g", {}, False)) == (True, False)
+
+
+class HostileKey:
+    """A key that lands where "p" is looked up, and then raises."""
+
+    def __hash__(self) -> int:
+        return hash("p")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+
+def test_an_expression_that_fails_is_neither_true_nor_false(implementation: ModuleType) -> None:
+    path = ir.Expression(codes.NODE_CONSTANT, value="p")
+    truthy = ir.Truthy(ir.Expression(codes.NODE_VARIABLE, (path, ir.Expression(codes.NODE_CONSTANT))))
+    evaluator = implementation.Evaluator(snapshot(flag("f", truthy), flag("g", ir.Not(truthy))))
+    answers = [[evaluator.boolean(key, context, False) for key in "fg"] for context in ({"p": 1}, {}, {HostileKey(): 1})]
+    assert answers == [[True, False], [False, True], [False, False]]
