@@ -2,7 +2,7 @@
 
 from config_sync import ir
 from config_sync.diagnostics import Diagnostics
-from config_sync.limits import COMPLEX_RULE, MANY_CONDITIONS_PER_GROUP, MAX_CONDITIONS_PER_RULE, MAX_RULES_PER_FLAG
+from config_sync.limits import COMPLEX_RULE, MANY_CONDITIONS_PER_GROUP, MAX_CONDITIONS_PER_RULE, MAX_NESTING, MAX_RULES_PER_FLAG
 from config_sync.passes.findings import Findings, live
 from config_sync.passes.measure import measure
 from config_sync.walk import conditions_of
@@ -25,7 +25,10 @@ def _limit_rule(flag: ir.Flag, rule: ir.Rule, findings: Findings) -> None:
     if rule.condition is None:
         return
     size = measure(rule.condition, {})
-    if size.leaves > MAX_CONDITIONS_PER_RULE:
+    if size.chain > MAX_NESTING:
+        message = f"a rule's conditions are nested more than {MAX_NESTING} deep"
+        findings.error(flag, "LIMIT-NESTING", message, rule.origin, "flatten the groups")
+    elif size.leaves > MAX_CONDITIONS_PER_RULE:
         message = f"a rule has {size.leaves} conditions, more than {MAX_CONDITIONS_PER_RULE}"
         findings.error(flag, "LIMIT-CONDITIONS", message, rule.origin, "use lists: one condition with many values")
     else:
@@ -33,6 +36,8 @@ def _limit_rule(flag: ir.Flag, rule: ir.Rule, findings: Findings) -> None:
 
 
 def _warn(flag: ir.Flag, rule: ir.Rule, condition: ir.Condition, complexity: int, findings: Findings) -> None:
+    if complexity <= MANY_CONDITIONS_PER_GROUP:
+        return
     groups = (node.children for node in conditions_of(condition) if isinstance(node, (ir.All, ir.Any_)))
     largest = max(map(len, groups), default=0)
     if largest > MANY_CONDITIONS_PER_GROUP:

@@ -4,6 +4,8 @@ Afterwards no ``SegmentReference`` is left in a live flag, every prerequisite na
 are no cycles. Filled-in segments stay shared objects, so that what they hold is checked and lowered once.
 """
 
+from itertools import compress
+
 import msgspec
 
 from config_sync import ir
@@ -43,17 +45,19 @@ class _SegmentLinker:
 
     def flag(self, flag: ir.Flag) -> ir.Flag:
         """The flag without segment references; as it is, with findings, if that can't be."""
-        for rule in flag.rules:
+        refers = [rule.condition is not None and bool(segment_names(rule.condition)) for rule in flag.rules]
+        if not any(refers):
+            return flag
+        for rule in compress(flag.rules, refers):
             self._check_names(flag, rule)
             self._check_size(flag, rule)
         if self._findings.is_broken(flag):
             return flag
-        return msgspec.structs.replace(flag, rules=tuple(self._rule(rule) for rule in flag.rules))
+        rules = (self._rule(rule) if needed else rule for rule, needed in zip(flag.rules, refers, strict=True))
+        return msgspec.structs.replace(flag, rules=tuple(rules))
 
     def _rule(self, rule: ir.Rule) -> ir.Rule:
-        if rule.condition is None or not segment_names(rule.condition):
-            return rule
-        return msgspec.structs.replace(rule, condition=self._fill(rule.condition))
+        return rule if rule.condition is None else msgspec.structs.replace(rule, condition=self._fill(rule.condition))
 
     def _check_names(self, flag: ir.Flag, rule: ir.Rule) -> None:
         """Reports every segment that the rule needs, directly or through others, and that isn't usable."""
@@ -108,7 +112,9 @@ def _link_prerequisites(project: ir.Project, written: ir.Project, diagnostics: D
     findings = Findings(diagnostics)
     flags = {flag.key: flag for flag in project.flags}
     needs = {flag.key: list(prerequisites_of(flag)) for flag in project.flags}
-    variants = {flag.key: {variant.name for variant in flag.variants} for flag in written.flags if any(needs.values())}
+    if not any(needs.values()):
+        return project
+    variants = {flag.key: {variant.name for variant in flag.variants} for flag in written.flags}
     tombstones = {flag.key for flag in written.flags if flag.error is not None}  # they fail whoever needs them; no more errors
     for key, conditions in needs.items():
         for condition in conditions:

@@ -85,6 +85,7 @@ def first_problem(problems: Iterable[Problem | None]) -> Problem | None:
     """The first that isn't None, if any."""
     return next((problem for problem in problems if problem), None)
 
+
 def is_unicode(text: str) -> bool:
     """Whether the text can be written as UTF-8: it has no lone surrogate."""
     try:
