@@ -2,6 +2,8 @@
 
 Absolute times never fail it. A ratio that misses is measured again, up to a few passes, and its best median counts: medians of
 a whole pass move little upwards by luck, but other work on the machine moves them a lot.
+
+``python -m benchmarks.gate --record`` sets the bars of the instruction counts anew.
 """
 
 import sys
@@ -132,9 +134,22 @@ def verdicts(evaluator_class: Any) -> Iterable[Verdict]:
     yield from ratios(evaluator_class)
 
 
+def record() -> None:
+    """Writes this machine's counts into budgets.toml as the new bars; the commit says why they moved."""
+    path = Path(__file__).parent / "budgets.toml"
+    head = f"[instructions.python-{sys.version_info[0]}{sys.version_info[1]}]"
+    before, _, after = path.read_text().partition(head + "\n")
+    rest = after[after.index("\n\n") :]
+    rows = [f'"{name}" = {count:_}' for name, count in bench_instructions.run().items() if name not in ("e+", "nothing")]
+    path.write_text("\n".join([before + head, *rows]) + rest)
+
+
 def main() -> int:
     import evaluator
 
+    if "--record" in sys.argv:
+        record()
+        return 0
     if evaluator.IMPLEMENTATION != "fast":
         print(f"bench-gate: the core in use is {evaluator.IMPLEMENTATION}, and budgets are of the Cython core: not held")
         return 1
