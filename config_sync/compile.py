@@ -26,6 +26,7 @@ from config_sync.passes.normalise import normalise
 from config_sync.passes.prune import prune
 from config_sync.sources import read_sources
 from evaluator.snapshot.codec import encode
+from evaluator.snapshot.opcodes import MAX_REFERENCES
 
 Place = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -64,7 +65,12 @@ def compile_ir(project: ir.Project, diagnostics: Diagnostics) -> CompileResult:
     project = run_passes(project, diagnostics)
     if len(project.flags) > MAX_FLAGS or (not project.flags and diagnostics.has_errors):
         return CompileResult(None, diagnostics, project=project)
-    snapshot = encode(lower(project).body)
+    lowered = lower(project)
+    if lowered.references > MAX_REFERENCES:
+        message = f"all rules together have {lowered.references} conditions or ranges, segments included; too many to load"
+        diagnostics.error("LIMIT-SNAPSHOT", message, ir.NOWHERE, "use lists instead of conditions, or split the project")
+        return CompileResult(None, diagnostics, project=project)
+    snapshot = encode(lowered.body)
     if len(snapshot) > MAX_SNAPSHOT_BYTES:
         message = f"the snapshot has {len(snapshot)} bytes, more than {MAX_SNAPSHOT_BYTES}"
         diagnostics.error("LIMIT-SNAPSHOT", message, ir.NOWHERE, "shorten lists, or split the project")

@@ -44,6 +44,8 @@ def _rule(program: Decoded, rule: Any) -> tuple[Any, ...]:
 
 
 def _condition(program: Decoded, row: Any) -> tuple[Any, ...]:
+    if not 1 <= row.op <= codes.OP_LAST:
+        return tuple(row)  # of a newer compiler: its references mean what we don't know
     jumps = (row.on_false, row.on_true, row.on_unknown, row.on_missing)
     return row.op, row.mode, _attribute(program, row.attribute), jumps, _operand(program, row)
 
@@ -110,6 +112,8 @@ def _attribute(program: Decoded, index: int) -> Any:
 
 def _expression(program: Decoded, index: int) -> Any:
     node = program.nodes[index]
+    if not 1 <= node.op <= codes.NODE_LAST:
+        return tuple(node)
     children = range(node.first_child, node.first_child + node.count)
     value = _value(program, node.value) if node.op == codes.NODE_CONSTANT else None
     return node.op, node.mode, value, tuple(_expression(program, child) for child in children)
@@ -118,10 +122,16 @@ def _expression(program: Decoded, index: int) -> Any:
 def _outcome(program: Decoded, index: int) -> Any:
     row = program.outcomes[index]
     if row.kind == codes.OUTCOME_SPLIT:
-        return _split(program, row)
+        return _split(program, row) if _is_known(row) else tuple(row)
     if row.kind == codes.OUTCOME_EXPRESSION:
         return row.kind, _expression(program, row.node)
-    return row.kind, _target(program, row.variant)
+    return (row.kind, _target(program, row.variant)) if row.kind <= codes.OUTCOME_LAST else tuple(row)
+
+
+def _is_known(split: Any) -> bool:
+    """Whether every code of a split is one that this version defines."""
+    ends = max(split.on_missing, split.past_end) <= codes.ON_LAST
+    return ends and 1 <= split.hash <= codes.HASH_LAST and split.space <= codes.SPACE_LAST and split.unit <= codes.UNIT_LAST
 
 
 def _split(program: Decoded, row: Any) -> Any:

@@ -87,7 +87,7 @@ def _operands(program: Decoded) -> dict[str, list[Any]]:
     """What each attribute is compared with somewhere."""
     found: dict[str, list[Any]] = {name: [] for name in program.attribute_names}
     for row in program.conditions:
-        if row.attribute != codes.NONE_16:
+        if row.attribute != codes.NONE_16 and 1 <= row.op <= codes.OP_LAST:  # what a newer compiler means isn't followed
             found[program.attribute_names[program.attributes[row.attribute].name]] += _operand_values(program, row)
     return found
 

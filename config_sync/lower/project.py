@@ -16,20 +16,23 @@ from config_sync.lower.operands import Operands
 from config_sync.lower.outcomes import VariantRows, add_outcome
 from config_sync.lower.ranks import prerequisite_ranks
 from config_sync.lower.tables import Tables
+from evaluator.snapshot import layout
 from evaluator.snapshot import opcodes as codes
 from evaluator.snapshot.codec import encode_tables
 from evaluator.snapshot.schema import Body
 
 COMPILER = "burgee 1"
 
+_RANGE_COUNT = [name for name, _ in layout.OUTCOME.fields].index("range_count")
 _KINDS = {bool: codes.KIND_BOOLEAN, str: codes.KIND_STRING, int: codes.KIND_INTEGER, float: codes.KIND_FLOAT}
 
 
 class Lowered(msgspec.Struct, frozen=True):
-    """The body to encode, and how big each section became (rows; bytes for the byte sections)."""
+    """The body to encode; how many bytes each section has; and to how many rows others refer, of the kind with the most."""
 
     body: Body
     sizes: dict[str, int]
+    references: int
 
 
 def lower(project: ir.Project) -> Lowered:
@@ -71,7 +74,7 @@ class _ProjectWriter:
             padding=b"",
             tables=encode_tables(sections),
         )
-        return Lowered(body, {name: len(getattr(tables, name).data) for name in sections})
+        return Lowered(body, {name: len(data) for name, data in sections.items()}, _references(tables))
 
     # --- flags --------------------------------------------------------------------------------------------------------
 
@@ -127,3 +130,12 @@ class _ProjectWriter:
         first, count = (0, 0) if written is True else written
         rule_id = codes.NONE if rule.id is None else self._tables.rule_ids.intern(rule.id)
         self._tables.rules.append(first, count, rule.reason, 0, add_outcome(self._tables, rule.outcome, variants), rule_id)
+
+
+def _references(tables: Tables) -> int:
+    """Shared rows count once for each reference: what the cores limit (docs/snapshot-format.md section 5)."""
+    rules = layout.RULE.packer.iter_unpack(tables.rules.data)
+    outcomes = layout.OUTCOME.packer.iter_unpack(tables.outcomes.data)
+    conditions: int = sum(count for _, count, *_ in rules)
+    ranges: int = sum(row[_RANGE_COUNT] for row in outcomes)
+    return max(len(tables.rules), conditions, ranges)

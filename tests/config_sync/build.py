@@ -1,6 +1,5 @@
 """Small IR projects for tests of the compiler's back half, and their way through it."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from config_sync import ir
@@ -49,7 +48,3 @@ def found(result: CompileResult) -> list[str]:
 def tombstones(result: CompileResult) -> set[str]:
     assert result.project is not None
     return {flag.key for flag in result.project.flags if flag.error is not None}
-
-
-def keys(flags: Iterable[ir.Flag]) -> list[str]:
-    return [flag.key for flag in flags]

@@ -177,6 +177,22 @@ def test_a_snapshot_is_limited_in_its_bytes(monkeypatch: pytest.MonkeyPatch) -> 
     assert found(result) == ["LIMIT-SNAPSHOT"] and result.snapshot is None
 
 
+@pytest.mark.parametrize("kind", ["conditions", "ranges", "rules"])
+def test_a_snapshot_is_limited_in_what_it_refers_to(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Rules share rows, and the cores check shared rows once for each reference."""
+    rule = {
+        "conditions": when(ir.All((check("equal", "p", 1), check("equal", "q", 1)))),
+        "ranges": ir.Rule(ir.Split(ir.Bucketing(), (ir.Range(5, "on"), ir.Range(9, "off"))), codes.REASON_SPLIT),
+        "rules": when(check("equal", "p", 1)),
+    }[kind]
+    flags = [flag(f"f{number}", *[rule] * (2 if kind == "rules" else 1)) for number in range(3)]
+    monkeypatch.setattr(compiler, "MAX_REFERENCES", 6)
+    assert compiled(*flags).snapshot is not None
+    monkeypatch.setattr(compiler, "MAX_REFERENCES", 5)
+    result = compiled(*flags)
+    assert found(result) == ["LIMIT-SNAPSHOT"] and result.snapshot is None
+
+
 def test_segments_cannot_blow_up_a_rule() -> None:
     """Thirty lines that would fill in to a thousand million conditions."""
     segments: dict[str, ir.Condition] = {"s0": check("equal", "p", 1)}
@@ -218,6 +234,6 @@ def test_limits_are_the_ones_that_passes_use() -> None:
     """The edges above compare with ``limits``; this says that the passes read the same numbers."""
     for module in (check_pass, limit_pass, link_pass, names_pass, operands_pass, splits_pass, values_pass, compiler):
         for name, number in vars(module).items():
-            if name.startswith("MAX_") and not name.startswith("MAX_PREREQUISITE"):
+            if name.startswith("MAX_") and not name.startswith(("MAX_PREREQUISITE", "MAX_REFERENCES")):
                 assert number == getattr(limits, name)
     assert ON.name == "on"
