@@ -130,8 +130,9 @@ def _outcome(program: Decoded, index: int) -> Any:
 
 def _is_known(split: Any) -> bool:
     """Whether every code of a split is one that this version defines."""
-    ends = max(split.on_missing, split.past_end) <= codes.ON_LAST
-    return ends and 1 <= split.hash <= codes.HASH_LAST and split.space <= codes.SPACE_LAST and split.unit <= codes.UNIT_LAST
+    ends: bool = max(split.on_missing, split.past_end) <= codes.ON_LAST
+    way: bool = 1 <= split.hash <= codes.HASH_LAST and split.space <= codes.SPACE_LAST and split.unit <= codes.UNIT_LAST
+    return ends and way
 
 
 def _split(program: Decoded, row: Any) -> Any:

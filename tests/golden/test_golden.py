@@ -10,6 +10,7 @@ import pytest
 from config_sync import compile_project
 from config_sync.diagnostics import Diagnostics
 from config_sync.sources import read_sources
+from config_sync.verify import verify
 from tests.golden import cases
 
 FOLDERS = cases.folders()
@@ -47,6 +48,13 @@ def test_golden_answers_do_not_depend_on_the_question(folder: Path, implementati
         assert evaluator.explain(key, context, now).evaluation == alone
         if key in evaluator.flag_keys():
             assert evaluator.evaluate_all(context, None, now)[key] == alone
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_golden_snapshots_are_verified(folder: Path) -> None:
+    """Contexts made from each case's own operands: the cores agree on them."""
+    found = verify(cases.compiled(folder).snapshot or b"")
+    assert found.ok, found.differences[:2]
 
 
 def _shuffled(data: Any, chance: random.Random) -> Any:
