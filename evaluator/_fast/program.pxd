@@ -96,4 +96,14 @@ cdef inline int inside(uint64_t start, uint64_t count, uint64_t size, str what) 
     return 0
 
 
-cdef bint is_flat_map(object value) except -1
+cdef inline bint is_flat_map(object value) except -1:
+    """A map whose values are texts, booleans, integers and finite floats."""
+    if type(value) is not dict:
+        return False
+    for item in (<dict>value).values():
+        if type(item) is float:
+            if item - item != 0.0:
+                return False
+        elif type(item) is not str and type(item) is not int and type(item) is not bool:
+            return False
+    return True

@@ -193,19 +193,6 @@ cdef int broken(str what) except -1:
     raise SnapshotError("the snapshot is inconsistent: %s; compile it again" % what)
 
 
-cdef bint is_flat_map(object value) except -1:
-    """A map whose values are texts, booleans, integers and finite floats."""
-    if type(value) is not dict:
-        return False
-    for item in (<dict>value).values():
-        if type(item) is float:
-            if item - item != 0.0:
-                return False
-        elif type(item) is not str and type(item) is not int and type(item) is not bool:
-            return False
-    return True
-
-
 cdef list paths_of(object value):
     if type(value) is not list:
         raise SnapshotError("the snapshot's paths are no array")
