@@ -372,7 +372,7 @@ def test_threads_share_an_evaluator_while_it_swaps(implementation: ModuleType) -
     readers = [threading.Thread(target=reader) for _ in range(4)]
     for thread in readers:
         thread.start()
-    for number in range(200):
+    for number in range(1_000):
         evaluator.swap(snapshots[number % 4])
     done.set()
     for thread in readers:
