@@ -13,6 +13,7 @@ fi
 
 tree=$PWD/build/asan
 mkdir -p "$tree"
+rm -rf "$tree/tests" # what an earlier run left behind is not to be tested
 git ls-files --cached --others --exclude-standard | grep -Ev '^(benchmarks|docs|examples)/' | while read -r name; do
     if [ -f "$name" ]; then install -D -p -m 644 "$name" "$tree/$name"; fi
 done
