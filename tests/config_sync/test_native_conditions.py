@@ -178,6 +178,16 @@ def test_rul_14_windows_look_at_the_clock_when_there_is_no_value() -> None:
     assert not holds({**office, "attribute": "when"}, {"when": monday_four / 1000}, monday_ten)
 
 
+def test_rul_16_both_encodings_of_a_window() -> None:
+    """``start`` and ``end`` are instants, or times of day as ``start_time`` and ``end_time`` are."""
+    by_day = {"attribute": "x", "operator": "time_window", "value": {"start": "09:00", "end": "17:00"}}
+    assert holds(by_day, {"x": "2024-01-15T17:00:59"})
+    assert not holds(by_day, {"x": "2024-01-15T17:01:00"})
+    absolute = {**by_day, "value": {"start": "2024-01-01T00:00:00Z", "end": "2024-01-31T00:00:00Z"}}
+    assert holds(absolute, {"x": "2024-01-15T23:00:00Z"})
+    assert not holds(absolute, {"x": "2024-02-01T10:00:00Z"})
+
+
 def test_rul_14_time_zones() -> None:
     tokyo = {"operator": "time_window", "value": {"start_time": "19:00", "end_time": "19:59", "timezone": "Asia/Tokyo"}}
     assert holds(tokyo, {}, 1_705_312_800_000)  # 10:00 in London is 19:00 in Tokyo

@@ -39,6 +39,7 @@ def _window(value: dict[str, Any]) -> ir.Window:
             raise _Bad(
                 name, f"time_window knows no {name!r}", did_you_mean(name, _FIELDS) or f"its fields are {', '.join(_FIELDS)}"
             )
+    value = _with_times_of_day(value)
     return ir.Window(
         days=_days(value.get("days")),
         minutes=_minutes(value),
@@ -46,6 +47,15 @@ def _window(value: dict[str, Any]) -> ir.Window:
         absolute=_absolute(value),
         zone=_zone(value.get("timezone")),
     )
+
+
+def _with_times_of_day(value: dict[str, Any]) -> dict[str, Any]:
+    """``start`` and ``end`` are instants; as times of day (the other encoding in use) they mean ``start_time`` and ``end_time``."""
+    bounds = value.get("start"), value.get("end")
+    if "start_time" in value or "end_time" in value or any(minute_of_day(bound) is None for bound in bounds):
+        return value
+    rest = {name: item for name, item in value.items() if name not in ("start", "end")}
+    return rest | {"start_time": bounds[0], "end_time": bounds[1]}
 
 
 def _days(days: Any) -> tuple[int, ...]:
