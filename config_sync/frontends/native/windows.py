@@ -50,7 +50,7 @@ def _window(value: dict[str, Any]) -> ir.Window:
 
 
 def _with_times_of_day(value: dict[str, Any]) -> dict[str, Any]:
-    """``start`` and ``end`` are instants; as times of day they mean ``start_time`` and ``end_time``, another encoding in use."""
+    """``start`` and ``end`` are instants; as times of day they stand for ``start_time`` and ``end_time``."""
     bounds = value.get("start"), value.get("end")
     if "start_time" in value or "end_time" in value or any(minute_of_day(bound) is None for bound in bounds):
         return value
