@@ -353,7 +353,6 @@ cdef void refuse(Answer* out, uint32_t flag, uint32_t reason) noexcept nogil:
     fail(out, reason)
 
 
-
 # ---- one call --------------------------------------------------------------------------------------------------------
 
 
