@@ -36,12 +36,12 @@ build_leg() { # the core that loads is the one just built, with the optimisation
         done
 }
 
-test_leg() { # the README's own test command, with coverage switched on from outside
+test_leg() { # the README's own test command, with coverage switched on from outside; parity and asan go deeper in their own legs
     local command
     command=$(grep -A2 -F '<!-- test command -->' README.md | grep -E '^make ' | head -1)
     [ -n "$command" ] || { echo "README.md names no test command" && return 1; }
     rm -f .coverage .coverage.*
-    BURGEE_CORE=fast PYTEST_ADDOPTS="--cov --cov-report=" bash -c "$command"
+    BURGEE_CORE=fast BURGEE_PARITY_PAIRS=5000 BURGEE_SPOILED=1000 BURGEE_FUZZ=300 PYTEST_ADDOPTS="--cov --cov-report=" bash -c "$command"
 }
 
 coverage_leg() {
