@@ -7,13 +7,18 @@ import argparse
 import gc
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks import floor_module, measure, peer, workloads
 from benchmarks.measure import Case
 
+ROOT = Path(__file__).resolve().parent.parent
 Results = dict[str, dict[str, Any]]
 ALL_CONTEXTS = 200  # evaluate_all answers 100 flags a call, so a pass of 200 is as long as the others
 
@@ -160,6 +165,29 @@ def run(rounds: int, only: str | None = None) -> Results:
     for name, part, share in (("small", small, 1), ("large", large, 1), ("load", load, 3)):
         if only in (None, name):
             found |= part(Evaluator, max(5, rounds // share))
+    return found
+
+
+def in_fresh_process(part: str, rounds: int) -> Results:
+    """One part in an interpreter of its own: where things lie in memory moves ratios by 5 % from process to process."""
+    command = [sys.executable, "-m", "benchmarks.bench_core", "--json", "--only", part, "--rounds", str(rounds)]
+    environment = os.environ | {"EVALUATOR_IMPL": "fast"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{part} failed: {done.stderr[-2000:]}")
+    found: Results = json.loads(done.stdout)
+    return found
+
+
+def settled(part: str, rounds: int, processes: int) -> Results:
+    """The median of every figure over several processes; ``ratios`` keeps each process's own."""
+    runs = [in_fresh_process(part, rounds) for _ in range(processes)]
+    found: Results = {}
+    for name, first in runs[0].items():
+        rows = [run[name] for run in runs]
+        figures = {key: measure.middle([row[key] for row in rows]) for key in first if key != "floor"}
+        ratios = {"floor": first["floor"], "ratios": [row["ratio"] for row in rows]} if "floor" in first else {}
+        found[name] = figures | ratios
     return found
 
 

@@ -91,6 +91,11 @@ def median(values: Iterable[float]) -> float:
     return statistics.median(values)
 
 
+def middle(values: list[float]) -> float:
+    """The median, with the digits that its inputs have."""
+    return round(statistics.median(values), 3)
+
+
 def ratio(samples: Samples, name: str, floor: str) -> float:
     """The median over rounds of ``name``'s time divided by ``floor``'s in the same round."""
     return median(mine / theirs for mine, theirs in zip(samples[name], samples[floor], strict=True))
