@@ -56,12 +56,12 @@ cdef inline Truth match_slot(Program p, const condition_row* row, Slot* slot) no
     """One operator on one value that is there and usable."""
     cdef int order
     cdef uint8_t op = row.op
-    if op == OP_IN_TEXT_SMALL:
-        return small_set(p, row, slot) if slot.kind == TEXT else UNKNOWN if slot.kind == NULL_VALUE else NO
     if op == OP_EQ_TEXT:
         if slot.kind != TEXT or slot.prefix != row.payload or <uint64_t>slot.length != row.length:
             return NO
         return YES if row.length <= 8 or memcmp(p.text + row.offset, slot.text, row.length) == 0 else NO
+    if op == OP_IN_TEXT_SMALL:
+        return small_set(p, row, slot) if slot.kind == TEXT else UNKNOWN if slot.kind == NULL_VALUE else NO
     if op == OP_IN_TEXT_TABLE:
         return table_set(p, row, slot) if slot.kind == TEXT else UNKNOWN if slot.kind == NULL_VALUE else NO
     if OP_LESS <= op <= OP_GREATER_EQUAL:
