@@ -17,7 +17,7 @@ MODULES = ("program", "load", "values", "hashing", "expressions", "operators", "
 
 # Optimisation by module: all but these run once a snapshot or for rare operators. They are compiled for size, and without
 # Cython's own inlined copies of what CPython's API does as well.
-LEVELS = {"walk": ["-O3"], "evaluator": ["-O2"], "answers": ["-O2"]}
+LEVELS = {"walk": ["-O2"], "evaluator": ["-O2"], "answers": ["-O2"]}
 SMALL = ["-Os", *(f"-DCYTHON_{name}=0" for name in ("USE_PYLONG_INTERNALS", "UNPACK_METHODS", "FAST_THREAD_STATE"))]
 
 # -ffp-contract=off: arm64 compilers fuse a*b+c by default, and the twins must agree to the last bit.
