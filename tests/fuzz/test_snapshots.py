@@ -16,6 +16,7 @@ from tests.parity import contexts, corruption, programs, store
 Way = Callable[[bytes, Random], bytes]
 CHUNKS = 8
 EACH = 20  # ways to spoil one snapshot
+FEWEST = 5  # snapshots a chunk: about one spoiled body in six is accepted, so a hundred tries never meet none
 
 
 def _check(snapshot: bytes, chance: Random) -> bool:
@@ -33,7 +34,7 @@ def _check(snapshot: bytes, chance: Random) -> bool:
 @pytest.mark.parametrize("way", [bodies.edit_body, bodies.edit_section])
 def test_spoiled_parts_are_refused_or_answered_alike(way: Way, chunk: int) -> None:
     accepted = 0
-    for number in range(max(1, ask.CASES // CHUNKS // EACH)):
+    for number in range(max(FEWEST, ask.CASES // CHUNKS // EACH)):
         chance = Random(f"{way.__name__} {chunk} {number}")
         snapshot = store.snapshot(programs.project(chance, most=4))
         accepted += sum(_check(way(snapshot, chance), chance) for _ in range(EACH))
