@@ -7,3 +7,11 @@ class BurgeeError(Exception):
 
 class SnapshotError(BurgeeError):
     """These bytes are no snapshot that this core can trust: truncated, corrupted, of another format, or inconsistent."""
+
+
+class ManifestError(BurgeeError):
+    """These bytes are no manifest as somebody wrote it: cut short or damaged on the way. Reading them again may help."""
+
+
+class UnsupportedManifest(ManifestError):
+    """An intact manifest that this reader doesn't take: another format, or a field that says something impossible."""
