@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from evaluator._pure.evaluation import Evaluation
-from evaluator._pure.program import Program, load
+from evaluator._pure.load import load
+from evaluator._pure.program import Program
+from evaluator._pure.question import key_text, make_view, row_of
 from evaluator._pure.values import MISSING, UNUSABLE, is_unicode, plain
 from evaluator._pure.view import View
 from evaluator._pure.walk import Answer, Observer, Walk, fixed_answer
@@ -90,8 +92,6 @@ def explain(
     snapshot: bytes | Program, key: str, context: Mapping[str, Any] | None, now: int | float | None = None
 ) -> Explanation:
     """Evaluates the flag once more, watched. Never raises for a context or a key; SnapshotError for bad bytes."""
-    from evaluator._pure.evaluator import key_text, make_view, row_of
-
     program = snapshot if isinstance(snapshot, Program) else load(bytes(memoryview(snapshot)))
     row = row_of(program, key)
     if row is None:

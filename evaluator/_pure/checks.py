@@ -1,6 +1,6 @@
 """The checks of every row at load, and which codes this core doesn't know (docs/snapshot-format.md, section 5).
 
-``unsupported_flags(program)`` is the entry; it raises SnapshotError for an inconsistent snapshot. Used by ``program``.
+``unsupported_flags(program)`` is the entry; it raises SnapshotError for an inconsistent snapshot. Used by ``load``.
 """
 
 from __future__ import annotations

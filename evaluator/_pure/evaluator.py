@@ -10,8 +10,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from evaluator._pure.evaluation import Evaluation, variant_value
-from evaluator._pure.program import Program, load
-from evaluator._pure.times import milliseconds_to_microseconds
+from evaluator._pure.load import load
+from evaluator._pure.program import Program
+from evaluator._pure.question import key_text, make_view, row_of
 from evaluator._pure.values import fresh_copy, plain
 from evaluator._pure.view import View
 from evaluator._pure.walk import Answer, Walk, fixed_answer
@@ -149,16 +150,6 @@ def _answer_row(program: Program, row: int | None, view: View | None) -> Answer:
     return Walk(program, view).flag(row)
 
 
-def row_of(program: Program, key: object) -> int | None:
-    """The flag row of a key, or None; a string's subclass is asked as the string it holds."""
-    return program.row_of.get(plain(key)) if isinstance(key, str) else None
-
-
-def key_text(key: object) -> str:
-    """A key as an evaluation repeats it; empty for what is no string."""
-    return str(plain(key)) if isinstance(key, str) else ""
-
-
 def _strings(keys: Iterable[Any]) -> list[str]:
     """The strings among the keys, once each; a single string is one key; what can't be iterated holds none."""
     try:
@@ -166,30 +157,6 @@ def _strings(keys: Iterable[Any]) -> list[str]:
     except Exception:
         return []
     return list(dict.fromkeys(plain(key) for key in found if isinstance(key, str)))
-
-
-def make_view(context: object, now: object) -> View | None:
-    """The context as a plain dict with the clock; None when either is unusable."""
-    entries = _plain_context(context)
-    if entries is None or not (now is None or _is_clock(now)):
-        return None
-    return View(entries, plain(now))
-
-
-def _plain_context(context: object) -> dict[Any, Any] | None:
-    if type(context) is dict:
-        return context
-    if context is None:
-        return {}
-    try:
-        return dict(context) if isinstance(context, Mapping) else None
-    except Exception:  # whatever a caller's mapping raises, it is no context
-        return None
-
-
-def _is_clock(now: object) -> bool:
-    now = plain(now)
-    return isinstance(now, int | float) and not isinstance(now, bool) and milliseconds_to_microseconds(now) is not None
 
 
 # --- JSON, from the texts that the snapshot holds -----------------------------------------------------------------------------

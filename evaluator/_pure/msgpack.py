@@ -1,6 +1,6 @@
 """A small msgpack reader for the snapshot's body (the format's public specification; docs/snapshot-format.md, section 2).
 
-Its own, because the reading side must not import msgspec. Used by ``_pure.program`` only.
+Its own, because the reading side must not import msgspec. Used by ``_pure.load`` only.
 """
 
 import struct

@@ -6,7 +6,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from evaluator._pure.program import Program, load
+from evaluator._pure.load import load
+from evaluator._pure.program import Program
 from evaluator._pure.rows import ConditionRow, FlagRow
 from evaluator.snapshot import opcodes as codes
 

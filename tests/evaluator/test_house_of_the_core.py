@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evaluator import json_text
-from evaluator._pure import program, rows, values
+from evaluator._pure import load, rows, values
 from evaluator._pure.values import MISSING, UNUSABLE
 from evaluator._pure.view import View
 from evaluator.snapshot import describe, layout
@@ -20,9 +20,9 @@ from tests.evaluator.builder import Tables
 
 def test_rows_are_the_layouts() -> None:
     for name, row in layout.SECTIONS:
-        if name in program._ROW_TYPES:
-            assert program._ROW_TYPES[name]._fields == tuple(field for field, _ in row.fields), name
-    assert len([name for name in vars(rows) if name.endswith("Row")]) == len(program._ROW_TYPES) == 11
+        if name in load._ROW_TYPES:
+            assert load._ROW_TYPES[name]._fields == tuple(field for field, _ in row.fields), name
+    assert len([name for name in vars(rows) if name.endswith("Row")]) == len(load._ROW_TYPES) == 11
 
 
 def test_every_operator_is_known_everywhere() -> None:

@@ -13,7 +13,7 @@ from config_sync import ir
 from config_sync.frontends.flagd.operators import OPERATORS
 from config_sync.lower import lower
 from evaluator._pure.expressions import evaluate_expression
-from evaluator._pure.program import load
+from evaluator._pure.load import load
 from evaluator._pure.values import UNUSABLE
 from evaluator._pure.view import View
 from evaluator.snapshot import opcodes as codes
