@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.aws"]  # the fixture `aws`
+
 ROOT = Path(__file__).resolve().parent.parent
 _BESIDE = ROOT.parent / "shared"
 

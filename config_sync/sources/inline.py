@@ -5,12 +5,20 @@ Used through ``config_sync.sources``. Numbers that were Decimals become int or f
 
 from collections.abc import Mapping, Set
 from decimal import Decimal
-from math import isfinite
 from typing import Any
 
 from config_sync.diagnostics import Diagnostics
 from config_sync.ir import Origin
 from config_sync.sources.limits import MAX_DEPTH, MAX_INTEGER, MAX_VALUES, MIN_INTEGER
+
+
+class Unreadable:
+    """Stands where a source couldn't read a value: becomes None, with ``why`` as the diagnostic at its place."""
+
+    __slots__ = ("why",)
+
+    def __init__(self, why: str) -> None:
+        self.why = why
 
 
 def plain_data(data: Any, origin: Origin, diagnostics: Diagnostics) -> Any:
@@ -56,7 +64,7 @@ class _Copier:
         return sorted(items, key=lambda item: (type(item).__name__, str(item)))
 
     def _number(self, value: int | float | Decimal, origin: Origin) -> int | float | None:
-        if not isfinite(value) or (isinstance(value, Decimal) and value.adjusted() > 300):
+        if not _is_finite(value):
             self._diagnostics.error("NUMBER-NOT-FINITE", f"{value} is no number that JSON has", origin)
             return None
         if isinstance(value, float) or value != int(value):
@@ -79,9 +87,18 @@ class _Copier:
         return str(text)
 
     def _wrong(self, data: Any, origin: Origin, what: str = "a value of type") -> None:
+        if isinstance(data, Unreadable):
+            return self._diagnostics.error("NOT-JSON", data.why, origin)
         self._diagnostics.error("NOT-JSON", f"{what} {type(data).__name__} has no place in a project", origin)
 
     def _too_much(self, origin: Origin) -> None:
         self._diagnostics.error(
             "DOCUMENT-TOO-DEEP", f"nested deeper than {MAX_DEPTH}, or more than {MAX_VALUES:,} values", origin
         )
+
+
+def _is_finite(value: int | float | Decimal) -> bool:
+    """Asked without turning an integer or a Decimal into a float, which the largest ones refuse by raising."""
+    if isinstance(value, Decimal):
+        return value.is_finite() and value.adjusted() <= 300
+    return isinstance(value, int) or value - value == 0
