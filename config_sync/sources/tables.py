@@ -103,7 +103,13 @@ def _read_table(client: "DynamoDBClient", section: str, table: str) -> list[Item
         items = [_item(raw) for raw in _scan(client, table)]
     except (ClientError, BotoCoreError) as error:
         raise SourceError(_why(error, section, table)) from error
-    return sorted(items, key=lambda item: (not isinstance(item.get("key"), str), str(item.get("key"))))
+    return sorted(items, key=_order)
+
+
+def _order(item: Item) -> tuple[bool, str]:
+    """Texts by themselves; whatever else lies in ``key`` (the compiler says so) after them."""
+    key = item.get("key")
+    return (False, key) if isinstance(key, str) else (True, repr(key))
 
 
 def _scan(client: "DynamoDBClient", table: str) -> Iterator[dict[str, Any]]:

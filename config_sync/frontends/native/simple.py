@@ -52,7 +52,7 @@ class Weighted(NamedTuple):
 
 def weighted(data: list[Any] | None, origin: Origin, notes: Notes) -> Weighted:
     """Variants with unique keys whose allocations sum to 1 within a hundredth (MODEL-02, MODEL-05)."""
-    items: list[models.SimpleVariant] = []
+    items: dict[str, models.SimpleVariant] = {}
     shares: list[tuple[str, Fraction]] = []
     for index, part in enumerate(data or []):
         place = origin.child(index)
@@ -60,16 +60,16 @@ def weighted(data: list[Any] | None, origin: Origin, notes: Notes) -> Weighted:
         if item is None:
             continue
         share = share_of_one(item.allocation, "allocation", place.child("allocation"), notes)
-        if not item.key or item.key in (known.key for known in items):
+        if not item.key or item.key in items:
             notes.error("DUPLICATE-VARIANT", f"the variant {item.key!r} is empty or there already", place.child("key"))
             continue
-        items.append(item)
+        items[item.key] = item
         shares.append((item.key, Fraction(0) if share is None else share))
     total = sum((share for _, share in shares), Fraction(0))
     if shares and notes.first_error is None and abs(total - 1) * 100 > SUM_TOLERANCE_PERCENT:
         message = f"the allocations sum to {float(total):g}, and must sum to 1.0"
         notes.error("ALLOCATION-SUM", message, origin, "within 0.01; the last variant takes what is left")
-    return Weighted(items, shares)
+    return Weighted(list(items.values()), shares)
 
 
 # --- flags ------------------------------------------------------------------------------------------------------------
