@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.config import Config
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from config_sync.compile import CompileResult, compile_project
 from config_sync.diagnostics import ERROR
@@ -225,15 +227,16 @@ RAW: dict[str, dict[str, Any]] = {
 class Pages:
     """Stands for a client, for pages that no DynamoDB gives today: the flags' table holds these items, the others nothing."""
 
-    def __init__(self, *items: dict[str, Any]) -> None:
+    def __init__(self, *items: dict[str, Any], table: str = Tables().flags) -> None:
         self._items = items
+        self._table = table
 
     def get_paginator(self, operation: str) -> "Pages":
         assert operation == "scan"
         return self
 
     def paginate(self, TableName: str, ConsistentRead: bool) -> list[dict[str, Any]]:
-        return [{"Items": list(self._items) if TableName == Tables().flags else []}]
+        return [{"Items": list(self._items) if TableName == self._table else []}]
 
 
 @pytest.mark.parametrize("name", RAW)
@@ -243,6 +246,49 @@ def test_an_item_that_cannot_be_read_costs_itself(name: str) -> None:
     assert tombstones(result) == {"bad"}
     assert {item.origin.pointer[:2] for item in result.diagnostics if item.severity == ERROR} == {("flags", 0)}
     assert [answer[0][0] for answer in answers(result, keys=["good"])] == [True] * len(USERS)
+
+
+def _raw_values() -> st.SearchStrategy[Any]:
+    """Attribute values, right and wrong, with the words of the format among them so that some get far."""
+    words = ["when", "rules", "variants", "split", "segment", "percentage", "key", "default", "on", "eq", "a", "attribute", ""]
+    text = st.one_of(st.sampled_from(words), st.text(max_size=5))
+    numbers = st.one_of(st.sampled_from(["0", "100", "0.5", "-1", "1E+125", "NaN", "x", ""]), st.floats().map(repr))
+    single = st.one_of(
+        text.map(lambda value: {"S": value}),
+        numbers.map(lambda value: {"N": value}),
+        st.booleans().map(lambda value: {"BOOL": value}),
+        st.sampled_from(
+            [{"NULL": True}, {"B": b"x"}, {"SS": ["b", "a"]}, {"NS": ["1", "x"]}, {"BS": [b"x"]}, {}, {"Q": 1}, {"L": 1}]
+        ),
+    )
+    return st.recursive(
+        single,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=4).map(lambda value: {"L": value}),
+            st.dictionaries(text, inner, max_size=4).map(lambda value: {"M": value}),
+        ),
+        max_leaves=12,
+    )
+
+
+_COLUMNS = (
+    "enabled rollout_percentage targeting_rules variants default_variant rules split type default off overrides prerequisites "
+    "layer holdouts schedule metadata salt hash_version bucket_by status when percentage kind by version flag_id unheard_of"
+).split()
+_GOOD_FLAGS: dict[str, dict[str, Any]] = {
+    "good-a": {"enabled": True, "rollout_percentage": 40},
+    "good-b": {"type": "boolean", "default": "on"},
+}
+_GOOD_ANSWERS = answers(compile_project({"flags": _GOOD_FLAGS}))
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(st.sampled_from(_COLUMNS), _raw_values(), min_size=1, max_size=6), st.sampled_from(Tables()))
+def test_model_05_whatever_an_item_holds_it_costs_that_item_only(columns: dict[str, Any], table: str) -> None:
+    items = read_tables(cast(Any, Pages({"key": {"S": "any"}, **columns}, table=table)), Tables())
+    result = compile_project(items | {"flags": [*items["flags"], *({"key": key, **flag} for key, flag in _GOOD_FLAGS.items())]})
+    assert answers(result, keys=_GOOD_FLAGS) == _GOOD_ANSWERS
+    assert tombstones(result) <= {"any"}
 
 
 @pytest.mark.parametrize("key", [{"N": "7"}, {"B": b"k"}, {"NULL": True}, {"L": []}, {"S": ""}, None])
@@ -305,7 +351,7 @@ def test_flg_10_an_outage_is_an_error(aws: Aws) -> None:
 
         asked.append("scan")
         body = json.dumps({"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}).encode()
-        answer = AWSResponse(event["request"].url, 400, {"Content-Type": "application/x-amz-json-1.0"}, None)
+        answer: Any = AWSResponse(event["request"].url, 400, cast(Any, {}), None)
         answer._content = body
         return answer
 
