@@ -271,10 +271,35 @@ def _raw_values() -> st.SearchStrategy[Any]:
     )
 
 
-_COLUMNS = (
-    "enabled rollout_percentage targeting_rules variants default_variant rules split type default off overrides prerequisites "
-    "layer holdouts schedule metadata salt hash_version bucket_by status when percentage kind by version flag_id unheard_of"
-).split()
+_COLUMNS = [
+    "enabled",
+    "rollout_percentage",
+    "targeting_rules",
+    "variants",
+    "default_variant",
+    "rules",
+    "split",
+    "type",
+    "default",
+    "off",
+    "overrides",
+    "prerequisites",
+    "layer",
+    "holdouts",
+    "schedule",
+    "metadata",
+    "salt",
+    "hash_version",
+    "bucket_by",
+    "status",
+    "when",
+    "percentage",
+    "kind",
+    "by",
+    "version",
+    "flag_id",
+    "unheard_of",
+]
 _GOOD_FLAGS: dict[str, dict[str, Any]] = {
     "good-a": {"enabled": True, "rollout_percentage": 40},
     "good-b": {"type": "boolean", "default": "on"},
