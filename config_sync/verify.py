@@ -1,13 +1,15 @@
 """A last look at a snapshot before it is published: every core that is here loads it, and all give the same answers.
 
 The contexts are made from what the snapshot itself compares with (its attributes, texts and numbers), so that rules match
-often enough to be looked at. The same seed gives the same contexts.
+often enough to be looked at. The same seed gives the same contexts. The larger the snapshot, the fewer of them: the pure core
+takes microseconds an answer, and somebody waits for the publish.
 """
 
 import random
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -17,7 +19,8 @@ from evaluator.snapshot.codec import Decoded
 from evaluator.snapshot.describe import strings_of_set, text_of
 
 CORES = ("pure", "fast")
-SAMPLES = 200
+SAMPLES = 200  # contexts at most
+ANSWERS = 10_000  # in all, if that leaves two contexts; each is asked for as JSON as well
 _NOW = 1_750_000_000_000  # epoch ms; one instant for every core
 _ODD_VALUES: tuple[Any, ...] = (None, True, False, "", 0, -1, 2**63, 0.5, [], ["a", 1], {"a": {"b": 1}}, "é\u2603")
 _FIELDS = ("value", "variant", "reason_code", "rule", "bucket", "error_code")
@@ -47,7 +50,7 @@ class Verification(msgspec.Struct, frozen=True):
 def verify(snapshot: bytes, contexts: Iterable[Mapping[str, Any]] | None = None, seed: int = 0) -> Verification:
     """Loads and compares. Raises ``evaluator.SnapshotError`` if a core refuses the snapshot."""
     evaluators = {name: import_module(_module(name)).Evaluator(snapshot) for name in CORES if find_spec(_module(name))}
-    asked = sample_contexts(snapshot, SAMPLES, seed) if contexts is None else [dict(context) for context in contexts]
+    asked = _samples(snapshot, evaluators, seed) if contexts is None else [dict(context) for context in contexts]
     differences: list[Difference] = []
     evaluations = 0
     for context in asked:
@@ -64,12 +67,27 @@ def _module(core: str) -> str:
     return f"evaluator._{core}.evaluator"
 
 
+def _samples(snapshot: bytes, evaluators: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:
+    flags = len(next(iter(evaluators.values())).flag_keys())
+    return sample_contexts(snapshot, max(2, min(SAMPLES, ANSWERS // max(flags, 1))), seed)
+
+
 def _differences(context: dict[str, Any], answers: Mapping[str, Mapping[str, Any]]) -> Iterable[Difference]:
     for key in sorted(set().union(*answers.values())):
+        if len({_told(given.get(key)) for given in answers.values()}) == 1:
+            continue
         for field in _FIELDS:
             seen = {name: repr(getattr(given.get(key), field, "no answer")) for name, given in answers.items()}
             if len(set(seen.values())) > 1:
                 yield Difference(key, context, field, seen)
+
+
+def _told(answer: Any) -> tuple[Any, ...]:
+    """Everything of an answer that is compared; the value in words, for 1, 1.0 and true are equal and not the same."""
+    return () if answer is None else (repr(answer.value), *_others(answer))
+
+
+_others = attrgetter(*_FIELDS[1:])
 
 
 # --- contexts ---------------------------------------------------------------------------------------------------------

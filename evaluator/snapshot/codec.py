@@ -81,13 +81,18 @@ class Decoded:
         self.flag_keys, self.attribute_names = body.flag_keys, body.attribute_names
         self.variant_names, self.rule_ids = body.variant_names, body.rule_ids
         entries = SECTION_ENTRY.packer.iter_unpack(body.tables[: SECTION_ENTRY.size * len(SECTIONS)])
-        for (name, row), (start, count) in zip(SECTIONS, entries, strict=True):
-            data = body.tables[start * 8 : start * 8 + count * row.size]
-            setattr(self, name, data if row.size == 1 else _rows(row, data))
+        self._sections = {name: (row, *entry) for (name, row), entry in zip(SECTIONS, entries, strict=True)}
+        self._tables = body.tables
 
     def __getattr__(self, name: str) -> Any:
-        """Sections are attributes by their names in the layout."""
-        raise AttributeError(name)
+        """Sections are attributes by their names in the layout; each is taken apart when somebody first looks at it."""
+        section = vars(self).get("_sections", {}).get(name)
+        if section is None:
+            raise AttributeError(name)
+        row, start, count = section
+        data = self._tables[start * 8 : start * 8 + count * row.size]
+        setattr(self, name, data if row.size == 1 else _rows(row, data))
+        return vars(self)[name]
 
 
 def _rows(row: Row, data: bytes) -> list[Any]:
