@@ -19,16 +19,19 @@ TOO_OLD = "RecordAgeExceeded"
 
 
 class Invocation(Protocol):
-    """What a function's invocation gives; ``error`` is None unless the function failed."""
+    """What became of one: ``error`` is None unless the function failed; ``throttled``: it was never invoked."""
 
     @property
-    def payload(self) -> Any: ...
-    @property
     def error(self) -> Any: ...
+    @property
+    def throttled(self) -> bool: ...
+    def result(self) -> Any:
+        """What the function returned, parsed; None if there is nothing."""
+        ...
 
 
 class Function(Protocol):
-    """What a mapping invokes. ``invoke`` raises when the function couldn't be invoked at all (throttled, say)."""
+    """What mappings and schedules invoke (``functions.Function``, or a script in tests)."""
 
     @property
     def name(self) -> str: ...
@@ -94,10 +97,9 @@ class Delivery:
 
     async def _attempt(self, batch: Batch) -> list[Batch]:
         """One invocation; what of the batch has to come after it, in order."""
-        try:
-            invocation = await self.function.invoke({"Records": [record.event for record in batch.records]})
-        except Exception as error:  # it never ran: that doesn't count as an attempt, only age ends it
-            self.counts.last_error = f"{self.function.name} can't be invoked: {error}"
+        invocation = await self.function.invoke({"Records": [record.event for record in batch.records]})
+        if invocation.throttled:  # it never ran: that doesn't count as an attempt, only age ends it
+            self.counts.last_error = f"{self.function.name} was throttled"
             await self._back_off(self._refusals)
             self._refusals += 1
             return [batch]
@@ -115,7 +117,7 @@ class Delivery:
 
     def _note(self, invocation: Invocation) -> None:
         self.counts.errors += 1
-        self.counts.last_error = str(invocation.error or "the function reported failed records")
+        self.counts.last_error = "the function reported failed records" if invocation.error is None else said(invocation.error)
 
     def _done(self, batch: Batch, invocation: Invocation) -> int:
         """How many records from the beginning are acknowledged."""
@@ -123,7 +125,7 @@ class Delivery:
             return 0
         if not self.settings.report_batch_item_failures:
             return len(batch.records)
-        return acknowledged([record.sequence for record in batch.records], invocation.payload)
+        return acknowledged([record.sequence for record in batch.records], invocation.result())
 
     async def _failed(self, batch: Batch, invocation: Invocation) -> list[Batch]:
         """Nothing of the batch was acknowledged."""
@@ -188,6 +190,13 @@ class Delivery:
 def _response(invocation: Invocation) -> dict[str, Any]:
     said: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
     return said if invocation.error is None else said | {"functionError": "Unhandled"}
+
+
+def said(error: Any) -> str:
+    """A function's error in one line."""
+    if isinstance(error, dict):
+        error = f"{error.get('errorType', 'Error')}: {error.get('errorMessage', '')}"
+    return " ".join(str(error).split())[:300]
 
 
 def acknowledged(sequences: Sequence[str], payload: Any) -> int:

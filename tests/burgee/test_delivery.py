@@ -17,6 +17,10 @@ ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/flags/stream/2026-11-14T00:
 class Result(NamedTuple):
     payload: Any = None
     error: str | None = None
+    throttled: bool = False
+
+    def result(self) -> Any:
+        return self.payload
 
 
 FAILED = Result(error="Unhandled")
@@ -204,15 +208,8 @@ def test_a_record_that_is_too_old_from_the_start_reaches_no_function() -> None:
 
 
 def test_a_function_that_cannot_be_invoked_costs_no_attempt() -> None:
-    answers: list[Exception | None] = [RuntimeError("throttled")] * 4 + [None]
-
-    def answer(_: list[str]) -> Result:
-        problem = answers.pop(0)
-        if problem is not None:
-            raise problem
-        return Result()
-
-    world = World(answer, Settings(maximum_retry_attempts=0))
+    answers = [Result(error="Rate Exceeded.", throttled=True)] * 4 + [Result()]
+    world = World(lambda _: answers.pop(0), Settings(maximum_retry_attempts=0))
     world.deliver(1)
     assert world.delivery.counts.invocations == 1
     assert world.delivery.counts.acknowledged == 1

@@ -22,6 +22,10 @@ QUICK = Settings(poll_seconds=0.02, backoff_seconds=0.01)
 class Result(NamedTuple):
     payload: Any = None
     error: str | None = None
+    throttled: bool = False
+
+    def result(self) -> Any:
+        return self.payload
 
 
 class Scripted:
