@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from handlers._http_client import Connection, left
 from handlers._origin import OriginError
+from handlers._resolve import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ class Host:
             sock.close()
             raise
 
+    def prepare(self) -> None:
+        """Imports what a connection needs and reads the certificates; sends nothing. Raises OriginError (tls)."""
+        import socket  # noqa: F401
+
+        if self.tls:
+            tls_context()
+
     def forget(self) -> None:
         """Drops the addresses."""
         self._addresses = []
@@ -74,10 +82,16 @@ class Host:
         raise OriginError("refused", f"no connection to {self.host}:{self.port}: {_words(failed)}")
 
     def _resolve(self, until: float) -> list[str]:
-        now = self._clock()
-        if not self._addresses or now - self._asked_at > ADDRESSES_SECONDS:
-            self._addresses = _lookup(self.host, left(until, self._clock))
-            self._asked_at = now
+        """What is known and young; else what is found out; else what is known and old, for which half of the time is kept."""
+        now, known = self._clock(), self._addresses
+        if known and now - self._asked_at < ADDRESSES_SECONDS:
+            return known
+        try:
+            self._addresses = resolve(self.host, now + (until - now) / 2 if known else until, self._clock)
+        except OriginError:
+            if not known:
+                raise
+        self._asked_at = now
         return self._addresses
 
     # --- TLS ----------------------------------------------------------------------------------------------------------
@@ -87,13 +101,38 @@ class Host:
 
         try:
             sock.settimeout(left(until, self._clock))
-            return context.wrap_socket(sock, server_hostname=self.host)
+            return context.wrap_socket(sock, server_hostname=self.host.encode())  # bytes: text would import the idna codec
         except TimeoutError:
             raise OriginError("timeout", f"no TLS handshake with {self.host} within the time of this read") from None
         except (SSLError, ValueError) as error:
             raise OriginError("tls", f"the TLS handshake with {self.host} failed: {_words(error)}") from None
         except OSError as error:
             raise OriginError("refused", f"{self.host} ended the TLS handshake: {_words(error)}") from None
+
+
+def split_url(url: str) -> tuple[bool, str, int, str]:
+    """Whether by TLS, the host, the port, and path with query, of ``http://…`` or ``https://…``. Raises ValueError."""
+    scheme, _, rest = url.partition("://")
+    place, _, target = rest.partition("/")
+    if place.startswith("["):
+        host, _, port = place[1:].partition("]")
+        port = port.removeprefix(":")
+    else:
+        host, _, port = place.partition(":")
+    number = (
+        int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0 if port else 443 if scheme == "https" else 80
+    )
+    if scheme not in ("http", "https") or not 0 < number < 65536 or not _is_host(host) or not _is_text(target):
+        raise ValueError(f"{url!r:.200} isn't http://HOST:PORT or https://HOST:PORT")
+    return scheme == "https", host, number, "/" + target
+
+
+def _is_host(host: str) -> bool:
+    return _is_text(host) and host != "" and not set(host) & set("@?#%\\")
+
+
+def _is_text(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def tls_context() -> SSLContext:
@@ -125,16 +164,6 @@ def _dial(address: str, port: int, seconds: float) -> socket:
         sock.close()
         raise
     return sock
-
-
-def _lookup(host: str, seconds: float) -> list[str]:
-    from socket import SOCK_STREAM, gaierror, getaddrinfo
-
-    try:
-        found = getaddrinfo(host, None, type=SOCK_STREAM)
-    except (gaierror, UnicodeError) as error:
-        raise OriginError("dns", f"{host} has no address: {_words(error)}") from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def _words(error: BaseException | None) -> str:

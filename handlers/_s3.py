@@ -9,7 +9,7 @@ from __future__ import annotations
 from os import getpid
 from time import gmtime, monotonic, strftime, time
 
-from handlers._connect import Host
+from handlers._connect import Host, split_url
 from handlers._credentials import FromEnvironment
 from handlers._http_client import Answer, Broken, Connection
 from handlers._origin import OriginError, Reply
@@ -61,7 +61,7 @@ class S3:
         self._region = region
         self._clock = clock
         self._wall = wall
-        self._credentials: Provider = FromEnvironment() if credentials is None else credentials
+        self._credentials: Provider = FromEnvironment(clock, wall) if credentials is None else credentials
         self._host, root = _place(bucket, region, endpoint, clock)
         self._path = root + (encode_path(prefix.strip("/")) + "/" if prefix.strip("/") else "")
         self._signer = Signer(region)
@@ -77,6 +77,15 @@ class S3:
         request = self._request(encode_path(name), etag, start, credentials)
         answer = self._exchange(request, until, limit)
         return self._reply(answer, start)
+
+    def prepare(self) -> None:
+        """Imports what reading needs and reads the authorities' certificates (some 35 ms by TLS), without any network.
+
+        For a function's initialisation, which has a whole processor, and for the moment before a snapshot of the process is
+        taken: neither is any request's time. Without it the first read does this. Raises OriginError (tls).
+        """
+        self._signer.prepare()
+        self._host.prepare()
 
     def forget(self) -> None:
         """Closes the connection without a word to the peer; drops credentials, addresses and what was learnt of the clock."""
@@ -102,6 +111,8 @@ class S3:
         if start:
             headers["range"] = f"bytes={start}-"
         if etag:
+            if not etag.isascii() or not etag.isprintable():
+                raise OriginError("protocol", f"{etag[:60]!a} can't be an object's tag")
             headers["if-match" if start else "if-none-match"] = etag
         signed = self._signer.authorization(credentials.access_key, credentials.secret_key, "GET", path, "", headers)
         lines = [f"{key}: {value}\r\n" for key, value in headers.items()]
@@ -233,11 +244,7 @@ def _place(bucket: str, region: str, endpoint: str | None, clock: Clock) -> tupl
         if "." in bucket:  # no certificate covers such a host
             return Host(f"s3.{region}.{domain}", 443, True, clock), f"/{bucket}/"
         return Host(f"{bucket}.s3.{region}.{domain}", 443, True, clock), "/"
-    scheme, _, place = endpoint.rstrip("/").partition("://")
-    host, colon, port = place.rpartition(":") if not place.endswith("]") else (place, "", "")
-    if not colon:
-        host, port = place, "443" if scheme == "https" else "80"
-    host = host.removeprefix("[").removesuffix("]")
-    if scheme not in ("http", "https") or not port.isdigit() or not host or not host.isascii() or "/" in host:
-        raise ValueError(f"{endpoint!r} can't be an endpoint: it is http://HOST:PORT or https://HOST:PORT, without a path")
-    return Host(host, int(port), scheme == "https", clock), f"/{bucket}/"
+    tls, host, port, target = split_url(endpoint)
+    if target != "/":
+        raise ValueError(f"{endpoint!r} can't be an endpoint: it has a path")
+    return Host(host, port, tls, clock), f"/{bucket}/"

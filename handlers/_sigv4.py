@@ -52,6 +52,11 @@ class Signer:
         signature = digest(self._key(secret_key, moment[:8]), to_sign.encode(), "sha256").hex()
         return f"{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"
 
+    def prepare(self) -> None:
+        """Imports what signing needs."""
+        import hashlib  # noqa: F401
+        import hmac  # noqa: F401
+
     def forget(self) -> None:
         """Drops the derived key."""
         self._derived = ("", "", b"")
