@@ -8,17 +8,14 @@ import asyncio
 import contextlib
 import json
 import shlex
-import signal
 import socket
 import sys
-from collections.abc import Iterator
 from urllib.parse import quote
 
-import uvicorn
-
 from burgee.asgi import App
+from burgee.listening import Server, address_of, listen
 from burgee.project import Fingerprint, Loaded, fingerprint, load
-from burgee.trouble import Trouble, UsageError
+from burgee.trouble import Trouble
 from evaluator import Evaluator, SnapshotError
 from handlers._http import Cors
 from handlers.ofrep import FLAGS_PATH
@@ -31,8 +28,8 @@ def serve(path: str, dialect: str, host: str, port: int, origins: tuple[str, ...
     """Serves until SIGINT or SIGTERM; returns the exit code. Raises Trouble when it can't begin."""
     seen = fingerprint(path)
     evaluator = _first(load(path, dialect), path)
-    listener = _listen(host, port)
-    address = _address(host, listener)
+    listener = listen(host, port)
+    address = address_of(host, listener)
     _say(f"Burgee serves {path} ({_summary(evaluator)}) at {address}")
     _say(f"Try:\n  {_curl(address, evaluator)}\nIt follows changes of {path}. Ctrl-C stops it.")
     asyncio.run(_run(App(evaluator, Cors(origins)), listener, _Watch(path, dialect, evaluator, seen)))
@@ -40,31 +37,10 @@ def serve(path: str, dialect: str, host: str, port: int, origins: tuple[str, ...
     return 0
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's own signal handling raises the signal again when it has shut down, which ends the process with a traceback."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
-
-
 async def _run(app: App, listener: socket.socket, watch: "_Watch") -> None:
-    config = uvicorn.Config(
-        app,
-        lifespan="off",
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
     watcher = asyncio.create_task(watch.run())
     try:
-        await _Server(config).serve(sockets=[listener])
+        await Server(app, SHUTDOWN_SECONDS).serve(sockets=[listener])
     finally:
         watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -136,29 +112,6 @@ def _first(loaded: Loaded, path: str) -> Evaluator:
 def _report(loaded: Loaded) -> None:
     if loaded.diagnostics:
         print(loaded.rendered(), end="", file=sys.stderr, flush=True)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket, so that the printed address answers (or waits) from the moment it is printed."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError) as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error}") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise Trouble(f"cannot listen on {host}:{port}: {error.strerror}. --port chooses another port") from error
-    listener.setblocking(False)
-    return listener
-
-
-def _address(host: str, listener: socket.socket) -> str:
-    port = listener.getsockname()[1]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _summary(evaluator: Evaluator) -> str:
