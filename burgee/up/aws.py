@@ -2,17 +2,21 @@
 
 moto keeps its state in memory and isn't atomic under threads: two conditional writes at once may both succeed. Behind one lock
 each request is exact. It prints ``ready http://HOST:PORT`` and ends at the end of its standard input, so that it never outlives
-whoever started it. For ``burgee.up`` and ``tests.aws``.
+whoever started it; then it removes the directory ``--scratch``, if there is one: a killed parent can't do that any more.
+
+For ``burgee.up`` and ``tests.aws``.
 """
 
 import argparse
 import io
 import os
+import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
@@ -80,18 +84,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m burgee.up.aws", description="An embedded AWS on loopback.")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="the port (default: any free one)")
+    parser.add_argument("--scratch", metavar="DIR", help="a directory to remove at the end")
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(0))
-    threading.Thread(target=_end_with_input, daemon=True).start()
+        signal.signal(number, lambda *_: _end(options.scratch))
+    threading.Thread(target=_end_with_input, args=(options.scratch,), daemon=True).start()
     server = serve(options.host, options.port)
     print(f"ready http://{options.host}:{server.port}", flush=True)
     server.serve_forever()
 
 
-def _end_with_input() -> None:
+def _end_with_input(scratch: str | None) -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
+    _end(scratch)
+
+
+def _end(scratch: str | None) -> NoReturn:
+    deadline = time.monotonic() + 2
+    while scratch is not None and os.path.exists(scratch) and time.monotonic() < deadline:
+        shutil.rmtree(scratch, ignore_errors=True)  # again while processes that are being killed still write there
+        time.sleep(0.02)
     os._exit(0)
 
 

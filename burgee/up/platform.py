@@ -1,0 +1,190 @@
+"""The platform: the embedded AWS and everything around it, started in order, stopped in the opposite one.
+
+For ``burgee.up.command`` and ``burgee.up.view``.
+"""
+
+import asyncio
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from burgee.listening import Server
+from burgee.trouble import Trouble
+from burgee.up import resources, seed
+from burgee.up.child import EmbeddedAws
+from burgee.up.delivery import Settings, said
+from burgee.up.functions import Function
+from burgee.up.journal import Journal
+from burgee.up.mappings import Mapping
+from burgee.up.published import Published
+from burgee.up.resources import Cloud, Resources
+from burgee.up.schedule import Schedule
+from burgee.up.streams import DynamoDBStream
+from burgee.up.urls import FunctionUrl
+from config_sync.sources.items import RawItem
+
+SCHEDULE_SECONDS = 60.0
+DEPTH_SECONDS = 2.0  # between two looks at the queue
+GRACE_SECONDS = 1  # for requests under way when it stops
+FIRST_PUBLISH_ATTEMPTS = 3
+
+MAPPING = Settings(
+    batch_size=500,
+    maximum_batching_window_seconds=0.2,
+    starting_position="LATEST",
+    report_batch_item_failures=True,
+    maximum_retry_attempts=10,
+    poll_seconds=0.1,
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person chooses. ``listener`` is the evaluation URL's socket; ``items`` go into the tables."""
+
+    listener: socket.socket
+    host: str
+    aws_port: int
+    refresh_ms: int
+    items: dict[str, list[RawItem]]
+
+
+@dataclass
+class Platform:
+    """Runs from ``running()`` on; the attributes are there for the view."""
+
+    options: Options
+    journal: Journal
+    cloud: Cloud = field(init=False)
+    resources: Resources = field(init=False)
+    sync: Function = field(init=False)
+    ofrep: Function = field(init=False)
+    schedule: Schedule = field(init=False)
+    published: Published = field(init=False)
+    mappings: dict[str, Mapping] = field(default_factory=dict)
+    queue_depth: int = 0
+    _aws: EmbeddedAws = field(init=False)
+    _tasks: list["asyncio.Task[Any]"] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Starts everything; at the end of the block all of it is gone. Raises Trouble when something doesn't start."""
+        async with AsyncExitStack() as stack:
+            try:
+                await self._start(stack)
+            except (ClientError, BotoCoreError) as error:
+                raise Trouble(f"the embedded AWS refused something: {error}") from error
+            yield
+
+    async def failed(self) -> Trouble:
+        """Waits for the first part that ends by itself, which none should."""
+        ended = asyncio.create_task(self._aws.ended())
+        try:
+            done, _ = await asyncio.wait([ended, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+        first = done.pop()
+        if first is ended:
+            return ended.result()
+        problem = first.exception()
+        return Trouble(f"{first.get_name()} has ended: {type(problem).__name__}: {problem}")
+
+    # --- beginning ----------------------------------------------------------------------------------------------------
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        scratch = _scratch(stack)
+        self._aws = EmbeddedAws(self.options.host, self.options.aws_port, scratch, lambda text: self.journal.say("aws", text))
+        stack.push_async_callback(self._aws.stop)
+        self.cloud = Cloud(await self._aws.start())
+        self.resources = await asyncio.to_thread(resources.create, self.cloud)
+        count = await asyncio.to_thread(seed.write, self.cloud.dynamodb, self.resources.tables, self.options.items)
+        self.journal.say("up", f"{count} items are in the tables")
+        await self._start_functions(stack)
+        stack.push_async_callback(self._cancel_tasks)
+        await self._start_sources()
+        self._task("the evaluation URL", self._serve())
+
+    async def _start_functions(self, stack: AsyncExitStack) -> None:
+        common = self.cloud.environment | self.resources.environment
+        refresh = {"BURGEE_REFRESH_MS": str(self.options.refresh_ms)}
+        say = self.journal.say
+        # One sandbox is enough for the sync: whatever changes meanwhile is in its next reading.
+        self.sync = Function("sync", "handlers.sync.handler", common, 60, 512, concurrency=1, on_line=say)
+        self.ofrep = Function("ofrep", "handlers.ofrep.handler", common | refresh, 5, 256, concurrency=8, on_line=say)
+        for function in (self.sync, self.ofrep):
+            stack.push_async_callback(function.stop)
+            await function.start(warm=1)
+
+    async def _start_sources(self) -> None:
+        """The mappings, from what is written from now on; and the first publish, so that the evaluation URL has an answer."""
+        self.schedule = Schedule(self.sync, SCHEDULE_SECONDS, lambda text: self.journal.say("up", text), resources.REGION)
+        self.published = Published(resources.store(self.cloud), lambda text: self.journal.say("store", text))
+        for section, arn in self.resources.streams.items():
+            self.mappings[section] = self._mapping(arn)
+            self._task(f"the mapping of {section}", self.mappings[section].run())
+        while not all(mapping.ready for mapping in self.mappings.values()):
+            await asyncio.sleep(0.02)
+        await self._first_publish()
+        await self.published.look()
+        self._task("the schedule", self.schedule.run())
+        self._task("the look at the store", self.published.run())
+        self._task("the look at the queue", self._watch_queue())
+
+    async def _first_publish(self) -> None:
+        """The schedule's work, before its time."""
+        for attempt in range(FIRST_PUBLISH_ATTEMPTS):
+            invocation = await self.sync.invoke({"force": False, "message": "burgee up: first publish"})
+            if invocation.error is None and (invocation.result() or {}).get("version"):
+                return
+            await asyncio.sleep(0.5 * attempt)
+        why = said(invocation.error) if invocation.error is not None else "; ".join(invocation.result()["reasons"])
+        raise Trouble(f"the first publish failed: {why}")
+
+    def _mapping(self, arn: str) -> Mapping:
+        stream = DynamoDBStream(self.cloud.streams, arn)
+        queue = (self.cloud.sqs, self.resources.queue_url)
+        return Mapping(stream, self.sync, MAPPING, queue, lambda text: self.journal.say("up", text))
+
+    async def _watch_queue(self) -> None:
+        while True:
+            try:
+                self.queue_depth = await asyncio.to_thread(resources.queue_depth, self.cloud, self.resources)
+            except (ClientError, BotoCoreError) as error:
+                self.journal.say("up", f"the queue of failures can't be read: {error}")
+            await asyncio.sleep(DEPTH_SECONDS)
+
+    async def _serve(self) -> None:
+        server = Server(FunctionUrl(self.ofrep), GRACE_SECONDS, signals=False)
+        try:
+            await asyncio.shield(serving := asyncio.create_task(server.serve(sockets=[self.options.listener])))
+        except asyncio.CancelledError:
+            server.should_exit = True
+            await serving
+            raise
+
+    def _task(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    async def _cancel_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _scratch(stack: AsyncExitStack) -> str:
+    """A directory for all temporary files of this process and its functions; gone at the end."""
+    before, scratch = tempfile.tempdir, tempfile.mkdtemp(prefix="burgee-up-")
+
+    def remove() -> None:
+        tempfile.tempdir = before
+        shutil.rmtree(scratch, ignore_errors=True)
+
+    stack.callback(remove)
+    tempfile.tempdir = scratch
+    return scratch
