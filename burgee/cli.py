@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from burgee import commands
+from burgee import commands, releases
 from burgee.trouble import Trouble
 
 
@@ -37,6 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_question_commands(add)
     _add_diff(add)
     _add_serve(add)
+    releases.add_commands(add)
+    _add_up(add)
     return parser
 
 
@@ -77,8 +79,9 @@ def _add_question_commands(add: "_Commands[argparse.ArgumentParser]") -> None:
 
 def _add_diff(add: "_Commands[argparse.ArgumentParser]") -> None:
     diff = add.add_parser("diff", help="what a change does: to the flags, and to given users")
-    diff.add_argument("old", metavar="OLD", help="a project or a snapshot")
-    diff.add_argument("new", metavar="NEW", help="a project or a snapshot")
+    diff.add_argument("old", metavar="OLD", help="a project or a snapshot; with --store also a version, such as v12")
+    diff.add_argument("new", metavar="NEW", help="the same")
+    diff.add_argument("--store", metavar="STORE", help="where versions are: s3://bucket/prefix or a directory")
     diff.add_argument("--contexts", metavar="FILE", help="users to try: a JSON array of contexts, or one context a line")
     diff.add_argument("--json", action="store_true", help="print one JSON document")
     _add_now(diff)
@@ -99,6 +102,26 @@ def _add_serve(add: "_Commands[argparse.ArgumentParser]") -> None:
         help="an origin whose pages may read the answers (CORS); may be given several times, '*' is everyone",
     )
     serve.set_defaults(run=commands.serve)
+
+
+def _add_up(add: "_Commands[argparse.ArgumentParser]") -> None:
+    up = add.add_parser("up", help="run the whole platform on this machine: tables, functions, store and endpoint")
+    up.add_argument(
+        "path", metavar="PATH", nargs="?", default="examples/", help="the project to begin with (default: %(default)s)"
+    )
+    up.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    up.add_argument(
+        "--port", type=_port, default=8080, help="the evaluation URL's port (default: %(default)s; 0: any free one)"
+    )
+    up.add_argument(
+        "--aws-port", type=_port, default=8081, help="the embedded AWS's port (default: %(default)s; 0: any free one)"
+    )
+    up.add_argument(
+        "--refresh-ms", metavar="MS", type=_milliseconds, default=5_000,
+        help="how long the edge may answer without a look at the store (default: %(default)s)",
+    )  # fmt: skip
+    up.add_argument("--no-view", action="store_true", help="print lines instead of drawing, also on a terminal")
+    up.set_defaults(run=commands.up)
 
 
 def _add_path(parser: argparse.ArgumentParser, meaning: str) -> None:
@@ -125,6 +148,13 @@ def _add_now(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--now", metavar="MS", type=float, help="evaluate at this time, epoch milliseconds (default: the clock)"
     )
+
+
+def _milliseconds(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 86_400_000:
+        raise argparse.ArgumentTypeError("between 1 and 86400000 milliseconds")
+    return value
 
 
 def _port(text: str) -> int:

@@ -5,6 +5,7 @@ What a command alone needs is imported inside it, so that the others start witho
 
 import argparse
 import hashlib
+import importlib.util
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 from burgee.contexts import read_context, read_contexts
 from burgee.project import Loaded, load
+from burgee.releases import read_version, version_in
 from burgee.trouble import Trouble, UsageError
 from config_sync.frontends.registry import DIALECTS
 from evaluator import Evaluation, Evaluator, SnapshotError
@@ -84,7 +86,7 @@ def diff(options: argparse.Namespace) -> int:
 
     from config_sync.diff import changes_text, compare, impact, impact_text
 
-    old, new = (_checked_snapshot(path, options.dialect) for path in (options.old, options.new))
+    old, new = (_side(name, options) for name in (options.old, options.new))
     changes = compare(old, new)
     moved = None if options.contexts is None else impact(old, new, read_contexts(options.contexts), options.now)
     if options.json:
@@ -103,6 +105,20 @@ def serve(options: argparse.Namespace) -> int:
         raise Trouble(f"serve needs the package {error.name}: pip install 'burgee[serve]'") from error
     _check_dialect(options.dialect)
     return run(options.path, options.dialect, options.host, options.port, tuple(options.allow_origin))
+
+
+def up(options: argparse.Namespace) -> int:
+    """Runs the whole platform on this machine until it is interrupted."""
+    missing = [name for name in _UP_NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Trouble(f"up needs packages that aren't installed ({', '.join(missing)}): pip install 'burgee[up]'")
+    from burgee.up.command import Wish
+    from burgee.up.command import up as run
+
+    return run(Wish(options.path, options.host, options.port, options.aws_port, options.refresh_ms, view=not options.no_view))
+
+
+_UP_NEEDS = ("aws_lambda_powertools", "awslambdaric", "boto3", "flask", "moto", "rich", "uvicorn", "werkzeug")
 
 
 # --- shared -----------------------------------------------------------------------------------------------------------
@@ -132,6 +148,12 @@ _EVALUATION_FIELDS = (
     "metadata",
     "snapshot_version",
 )
+
+
+def _side(name: str, options: argparse.Namespace) -> bytes:
+    """One side of a diff: a path; where there is a store, ``v12`` or ``12`` is a version (``./12`` is still a path)."""
+    version = None if options.store is None else version_in(name)
+    return _checked_snapshot(name, options.dialect) if version is None else read_version(options.store, version)
 
 
 def _checked_snapshot(path: str, dialect: str) -> bytes:

@@ -216,15 +216,22 @@ class _Run:
             return self.release("failed", head.manifest, reasons=(f"what was built doesn't load: {error}",), **told)
         told["decision"] = decision
         reasons = decision.reasons
-        if head.manifest is not None and _is_of(head.manifest, built.snapshot) and not head.manifest.held:
+        is_same = head.manifest is not None and head.manifest.object == hashlib.sha256(built.snapshot).hexdigest()
+        if is_same and self._is_settled(head):
             return self._unchanged(head, built.snapshot, is_lost=current is None, **told)
-        if head.manifest is not None and current is None:
+        if head.manifest is not None and current is None and not is_same:
             reasons = (f"the snapshot of version {head.version} is missing or damaged: there is nothing to compare with",)
         if reasons and not force:
             return self.release("refused", head.manifest, reasons=reasons, **told)
         if problems := self._put(built.snapshot):
             return self.release("failed", head.manifest, reasons=problems, **told)
-        return self.flip(head, _described(built.snapshot, decision), reasons=reasons, **told)
+        return self.flip(head, _described(built.snapshot, decision), force=force, reasons=reasons, **told)
+
+    def _is_settled(self, head: Head) -> bool:
+        """Whether the same content needs no new version: neither to end a hold nor for the signature of a new key."""
+        if head.envelope is None or head.envelope.manifest.held:
+            return False
+        return self._signer is None or self._signer.key_id in head.envelope.signatures
 
     def _current(self, manifest: Manifest | None) -> bytes | None:
         """What is published, None if it can't be used for a comparison."""
@@ -268,9 +275,13 @@ class _Run:
         kind: str = "publish",
         of: int | None = None,
         held: bool = False,
+        force: bool = False,
         **told: Any,
     ) -> Release | None:
         """Makes ``target``'s content the next version. None: somebody else was quicker."""
+        if self._signer is None and head.envelope is not None and head.envelope.signatures and not force:
+            reasons = (f"version {head.version} is signed, and there is no key to sign the next one with",)
+            return self.release("failed", head.manifest, **{**told, "reasons": reasons})
         manifest = Manifest(
             head.version + 1,
             target.object,
@@ -307,10 +318,6 @@ def _described(snapshot: bytes, decision: Decision) -> Manifest:
     name = hashlib.sha256(snapshot).hexdigest()
     version = Evaluator(snapshot).snapshot_version
     return Manifest(1, name, len(snapshot), version, decision.flags, 0, tombstones=decision.tombstones)
-
-
-def _is_of(manifest: Manifest, snapshot: bytes) -> bool:
-    return manifest.object == hashlib.sha256(snapshot).hexdigest()
 
 
 def _epoch_ms() -> int:

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
@@ -32,9 +33,9 @@ else:
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 10
 ATTEMPTS = 4  # of one request, by the client library: timeouts, throttling, 5xx
-_BROKEN_BODY = (HTTPClientError, IncompleteReadError, ResponseStreamingError, FlexibleChecksumError)
-_BODY_ATTEMPTS = 3  # the client library doesn't repeat a request whose answer had begun
-_CONFLICT_ATTEMPTS = 5
+BODY_ATTEMPTS = 3
+CONFLICT_ATTEMPTS = 5
+_SILENCE = (HTTPClientError, ConnectionError, IncompleteReadError, ResponseStreamingError, FlexibleChecksumError)
 _T = TypeVar("_T")
 
 
@@ -71,26 +72,32 @@ class S3Store:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
     def get(self, name: str, limit: int | None = None) -> Stored | None:
-        for _ in range(_BODY_ATTEMPTS - 1):
+        """A body that breaks off is asked for again: the client library only repeats requests whose answer hadn't begun."""
+        for attempt in range(1, BODY_ATTEMPTS + 1):
+            answer = self._asked("read", name, lambda: self._answer(name))
+            if answer is None:
+                return None
+            body = answer["Body"]
             try:
-                return self._get(name, limit)
-            except _BROKEN_BODY:
-                continue
-        return self._asked("read", name, lambda: self._get(name, limit))
+                check_size(self.url, name, answer["ContentLength"], limit)
+                return Stored(body.read(), answer["ETag"])
+            except BotoCoreError as error:
+                if attempt == BODY_ATTEMPTS:
+                    raise self._error("read", name, error) from error
+            finally:
+                body.close()
+        raise AssertionError("the last attempt returned or raised")
 
-    def _get(self, name: str, limit: int | None) -> Stored | None:
+    def _answer(self, name: str) -> Any:
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
+            return self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
         except ClientError as error:
             if _code(error) in ("NoSuchKey", "404"):
                 return None
-            raise self._error("read", name, error) from error
-        with answer["Body"] as body:
-            check_size(self.url, name, answer["ContentLength"], limit)
-            return Stored(body.read(), answer["ETag"])
+            raise
 
     def create(self, name: str, data: bytes) -> bool:
-        for attempt in range(_CONFLICT_ATTEMPTS):
+        for attempt in range(CONFLICT_ATTEMPTS):
             written = self._put(name, data, IfNoneMatch="*")
             if written is not None:
                 return written
@@ -181,6 +188,6 @@ def _explained(error: Exception) -> tuple[str, str]:
         return f"S3 answered {code or 'with an error'}", _ADVICE.get(code, "see S3's list of error codes")
     if isinstance(error, NoCredentialsError):
         return "no AWS credentials were found", _KEYS
-    if isinstance(error, _BROKEN_BODY):
+    if isinstance(error, _SILENCE):
         return f"no whole answer in time ({type(error).__name__})", "check the network and the endpoint; " + _LATER
     return str(error), "check the AWS settings of this machine"
