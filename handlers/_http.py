@@ -69,7 +69,7 @@ class Cors:
         self._constant = {
             "Access-Control-Allow-Headers": "Content-Type,X-Amz-Date,Authorization,X-Api-Key,If-None-Match",
             "Access-Control-Allow-Methods": methods,
-            "Access-Control-Expose-Headers": "ETag, Retry-After",
+            "Access-Control-Expose-Headers": "ETag, Retry-After, X-Burgee-Version, X-Burgee-Snapshot, X-Burgee-Age-Ms",
         }
         if self.origins and not self.any_origin:
             self._constant["Vary"] = "Origin"
@@ -82,6 +82,9 @@ class Cors:
         elif origin is not None and origin in self.origins:
             headers["Access-Control-Allow-Origin"] = origin
         return headers
+
+
+SAME_ORIGIN = Cors()
 
 
 def finish(response: Response, request: Request, cors: Cors) -> Response:

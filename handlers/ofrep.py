@@ -1,8 +1,8 @@
 """OFREP, the OpenFeature Remote Evaluation Protocol: pure functions from a request and an evaluator to a response.
 
 ``respond`` is the whole endpoint; ``single``, ``bulk`` and ``health`` are its parts, for handlers with their own routing. What
-they answer, and why: ``docs/ofrep.md``. For Lambda entry points and ``burgee serve``. On the cold path: imports neither boto3
-nor yaml, msgspec or config_sync.
+they answer, and why: ``docs/ofrep.md``. ``handler`` is the Lambda function behind a Function URL (docs/function-url.md). For
+Lambda and ``burgee serve``. On the cold path: imports neither boto3 nor yaml, msgspec or config_sync.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import mmh3
 
 from evaluator.reasons import MESSAGES
 from handlers._context import Context, read_context
+from handlers._edge import prepare_in_lambda, serve
 from handlers._http import (
     MAX_BODY_BYTES,
+    SAME_ORIGIN,
     Cors,
     Request,
     Response,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from evaluator import Evaluation, Evaluator
+    from handlers._function_url import Event, Result
+    from handlers._scratch import Served
 
     Report = Callable[[BaseException], object]
 
@@ -38,22 +42,25 @@ HEALTH_PATH = "/health"
 
 _POST = "POST, OPTIONS"
 _GET = "GET, HEAD, OPTIONS"
-_SAME_ORIGIN = Cors()
+_RETRY_SECONDS = "1"
 
 
 def respond(
     request: Request,
-    evaluator: Evaluator,
-    cors: Cors = _SAME_ORIGIN,
+    evaluator: Evaluator | None,
+    cors: Cors = SAME_ORIGIN,
     now: float | None = None,
     report: Report | None = None,
+    standing: tuple[int, int | None] | None = None,
 ) -> Response:
     """Answers any request. Raises nothing: an unforeseen error is handed to ``report``, and the client gets a bare 500.
 
-    ``now`` is epoch milliseconds; left out, the evaluator reads the clock if some flag depends on it.
+    ``evaluator`` None: no snapshot has been loaded yet, which is 503. ``now`` is epoch milliseconds; left out, the evaluator
+    reads the clock if some flag depends on it. ``standing``, for the health check: the version that is served, and how many
+    milliseconds ago the store confirmed it (None: never).
     """
     try:
-        response = _route(request, evaluator, now)
+        response = _route(request, evaluator, now, standing)
     except Exception as error:  # the last line of defence: whatever it is, it isn't the client's to read
         if report is not None:
             report(error)
@@ -61,16 +68,25 @@ def respond(
     return finish(response, request, cors)
 
 
-def _route(request: Request, evaluator: Evaluator, now: float | None) -> Response:
+def _route(
+    request: Request, evaluator: Evaluator | None, now: float | None, standing: tuple[int, int | None] | None
+) -> Response:
     path = request.path
-    if path == FLAGS_PATH:
-        return _refusal(request, _POST) or bulk(request, evaluator, now)
-    if path.startswith(FLAGS_PATH + "/"):
-        key = unquote(path[len(FLAGS_PATH) + 1 :])
-        return _refusal(request, _POST) or single(request, evaluator, key, now)
-    if path == HEALTH_PATH:
-        return _wrong_method(request.method, _GET) or health(evaluator)
+    if path.startswith(FLAGS_PATH):
+        rest = path[len(FLAGS_PATH) :]
+        if not rest:
+            return _refusal(request, _POST) or (_not_yet() if evaluator is None else bulk(request, evaluator, now))
+        if rest[0] == "/":
+            key = unquote(rest[1:])
+            return _refusal(request, _POST) or (_not_yet() if evaluator is None else single(request, evaluator, key, now))
+    elif path == HEALTH_PATH:
+        return _wrong_method(request.method, _GET) or (_not_yet() if evaluator is None else health(evaluator, standing))
     return problem(404, "there is nothing at this path")
+
+
+def _not_yet() -> Response:
+    """No snapshot, which is nobody's definite answer: never a 404 (requirements FLG-10 and ASG-22)."""
+    return problem(503, "no snapshot of the flags has been loaded yet: try again", {"Retry-After": _RETRY_SECONDS})
 
 
 def _refusal(request: Request, methods: str) -> Response | None:
@@ -168,6 +184,27 @@ def _bare(candidate: str) -> str:
 # --- health -----------------------------------------------------------------------------------------------------------
 
 
-def health(evaluator: Evaluator) -> Response:
-    """That this process answers, and from which snapshot."""
-    return Response(200, f'{{"status":"ok","snapshot_version":{quote_json(evaluator.snapshot_version)}}}'.encode())
+def health(evaluator: Evaluator, standing: tuple[int, int | None] | None = None) -> Response:
+    """That this process answers, from which snapshot and, where there is a store, from which version of how long ago."""
+    text = f'{{"status":"ok","snapshot_version":{quote_json(evaluator.snapshot_version)}'
+    if standing is not None:
+        version, age_ms = standing
+        text += f',"version":{version},"age_ms":{"null" if age_ms is None else age_ms}'
+    return Response(200, (text + "}").encode())
+
+
+# --- the Lambda function ----------------------------------------------------------------------------------------------
+
+
+def handler(event: Event, context: object) -> Result:
+    """Lambda's entry point behind a Function URL. Raises nothing."""
+    return serve(event, context, _respond_served)
+
+
+def _respond_served(request: Request, served: Served | None, age_ms: int | None, cors: Cors, report: Report) -> Response:
+    if served is None:
+        return respond(request, None, cors, None, report)
+    return respond(request, served.evaluator, cors, None, report, (served.version, age_ms))
+
+
+prepare_in_lambda()

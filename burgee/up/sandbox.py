@@ -148,7 +148,7 @@ class Sandbox:
                 stdin=asyncio.subprocess.DEVNULL,
                 env=self.plan.environment_of(self.name, api, self._scratch),
                 cwd=self.plan.root,
-                process_group=0,  # a terminal's Ctrl-C is for the parent alone
+                start_new_session=True,  # a terminal's Ctrl-C is for the parent alone
                 preexec_fn=_die_with(os.getpid()) if _LIBC is not None else None,
             )
             self.pid = transport.get_pid()

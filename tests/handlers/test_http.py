@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from handlers._http import Cors, Request, Response, finish, is_json, problem, to_json, unquote
 
+EXPOSED = "ETag, Retry-After, X-Burgee-Version, X-Burgee-Snapshot, X-Burgee-Age-Ms"
+
 
 def headers(origin: str | None, *allowed: str, body: bytes = b"{}") -> dict[str, str]:
     request = Request("POST", "/", {} if origin is None else {"origin": origin})
@@ -21,7 +23,7 @@ def test_flh_05_content_type_and_permitted_headers() -> None:
     allowed = found["Access-Control-Allow-Headers"].split(",")
     assert {"Content-Type", "X-Amz-Date", "Authorization", "X-Api-Key", "If-None-Match"} == set(allowed)
     assert found["Access-Control-Allow-Methods"] == "POST,OPTIONS"
-    assert found["Access-Control-Expose-Headers"] == "ETag, Retry-After"
+    assert found["Access-Control-Expose-Headers"] == EXPOSED
 
 
 def test_flh_06_security_headers_exactly() -> None:

@@ -54,11 +54,29 @@ def test_flh_05_flh_06_every_status_carries_the_headers(evaluator: Any) -> None:
         send(evaluator, "GET", HEALTH_PATH),
         send(None, "GET", HEALTH_PATH),
     ]
-    assert [response.status for response in responses] == [404, 405, 400, 400, 200, 500]
+    assert [response.status for response in responses] == [404, 405, 400, 400, 200, 503]
     for response in responses:
         assert response.headers["X-Frame-Options"] == "DENY"
         assert response.headers["Content-Type"] == "application/json"
-        assert response.headers["Access-Control-Expose-Headers"] == "ETag, Retry-After"
+        assert response.headers["Access-Control-Expose-Headers"].startswith("ETag, Retry-After, ")
+
+
+@pytest.mark.parametrize("method, path", [("POST", FLAGS_PATH), ("POST", f"{FLAGS_PATH}/boolean"), ("GET", HEALTH_PATH)])
+def test_flg_10_asg_22_without_a_snapshot_it_is_503_and_never_404(method: str, path: str) -> None:
+    response = send(None, method, path)
+    assert (response.status, response.headers["Retry-After"]) == (503, "1")
+    assert "snapshot" in json.loads(response.body)["errorDetails"]
+    assert send(None, "OPTIONS", path).status == 204
+    assert send(None, "DELETE", path).status == 405
+    assert send(None, method, "/elsewhere").status == 404
+
+
+def test_health_says_which_version_and_how_old(evaluator: Any) -> None:
+    for standing, age in [((12, 340), 340), ((0, None), None)]:
+        response = respond(Request("GET", HEALTH_PATH), evaluator, standing=standing)
+        found = json.loads(response.body)
+        assert (found["version"], found["age_ms"]) == (standing[0], age)
+        assert found["snapshot_version"] == evaluator.snapshot_version
 
 
 def test_health_names_the_snapshot(evaluator: Any) -> None:
@@ -87,11 +105,11 @@ def test_an_unforeseen_error_is_reported_and_its_text_stays_inside() -> None:
 
 
 def test_the_endpoint_adds_little_to_the_cold_path() -> None:
-    """Over the evaluator alone: ``json``, ``mmh3`` and the handlers' own three modules."""
+    """Over the evaluator alone: ``json``, ``mmh3`` and the handlers' own five modules."""
     code = (
         "import sys; sys.path.insert(0, '.'); import evaluator, json, mmh3; old = set(sys.modules)\n"
         "import handlers.ofrep; print(*set(sys.modules) - old)"
     )
     run = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    own = {"handlers", "handlers.ofrep", "handlers._http", "handlers._context"}
+    own = {"handlers", *(f"handlers.{name}" for name in ("ofrep", "_http", "_context", "_edge", "_function_url"))}
     assert set(run.stdout.split()) <= own | {"__future__", "evaluator.reasons"}
