@@ -1,0 +1,175 @@
+"""``burgee up`` from end to end: a change in a table, what the gate refuses, a rollback, and what is left at the end."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from burgee import commands
+from burgee.cli import main
+from tests.burgee.platform import Up, environment, remains
+from tests.burgee.projects import command
+from tests.burgee.server import until
+from tests.conftest import ROOT
+
+STORE = "s3://burgee/local"
+STOP_SECONDS = 8.0  # it takes about one; the machine may be busy
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    project = tmp_path_factory.mktemp("project") / "examples"
+    shutil.copytree(ROOT / "examples", project)
+    with Up(project, tmp_path_factory.mktemp("temporary"), "--refresh-ms", "1000", "--no-view") as running:
+        yield running
+
+
+def test_flg_21_a_change_in_the_table_reaches_the_evaluation_url(up: Up) -> None:
+    up.soon(lambda: up.value("sales-open") is True)
+    up.set_default("sales-open", "off")
+    up.soon(lambda: up.value("sales-open") is False)
+    up.set_default("sales-open", "on")
+    up.soon(lambda: up.value("sales-open") is True)
+
+
+def test_an_answer_says_which_version_it_is_from_and_how_old(up: Up) -> None:
+    answer = up.post("sales-open")
+    assert int(answer.headers["x-burgee-version"]) >= 1
+    assert len(answer.headers["x-burgee-snapshot"]) == 16
+    assert 0 <= int(answer.headers["x-burgee-age-ms"]) < 60_000
+
+
+def test_flg_10_a_malformed_item_costs_itself_alone(up: Up) -> None:
+    before, place = up.get("waiting-room"), len(up.printed)
+    up.put({**before, "rollout_percentage": {"S": "a few"}})
+    up.set_default("sales-open", "off")
+    try:
+        up.wait_for("FlagErrors=1", place)
+        up.soon(lambda: up.value("sales-open") is False)
+        up.soon(lambda: "errorCode" in up.post("waiting-room").json())
+        assert up.post("waiting-room").status_code == 400  # an error, not "not found"
+        assert up.value("hero-banner") is not None
+    finally:
+        up.put(before)
+        up.set_default("sales-open", "on")
+    up.soon(lambda: up.post("waiting-room").status_code == 200 and up.value("sales-open") is True)
+
+
+def test_a_deleted_live_flag_is_refused_with_its_reason_and_goes_on(up: Up) -> None:
+    before, place = up.get("max-tickets"), len(up.printed)
+    up.flags.delete_item(TableName="feature-flags", Key={"key": {"S": "max-tickets"}})
+    try:
+        up.wait_for("status=refused", place)
+        assert "max-tickets" in up.printed[place:]
+        assert up.post("max-tickets").status_code == 200
+    finally:
+        up.put(before)
+
+
+def test_flg_21_a_rollback_is_followed_and_held_until_resume(up: Up) -> None:
+    up.set_default("sales-open", "on")
+    up.soon(lambda: up.value("sales-open") is True)
+    up.set_default("sales-open", "off")
+    up.soon(lambda: up.value("sales-open") is False)
+
+    done = up.run("rollback", "--store", STORE)
+    assert done.returncode == 0, done.stderr
+    up.soon(lambda: up.value("sales-open") is True)
+
+    place = len(up.printed)
+    up.put({**up.get("sales-open"), "description": {"S": "changed while the store is held"}})
+    up.wait_for("status=held", place)
+    assert up.value("sales-open") is True
+
+    history = up.run("history", "--store", STORE)
+    assert history.returncode == 0 and "rollback" in history.stdout, history.stderr
+
+    assert up.run("resume", "--store", STORE).returncode == 0
+    up.put({**up.get("sales-open"), "description": {"S": "changed after"}})
+    up.soon(lambda: up.value("sales-open") is False)  # what the table says
+
+
+def test_nothing_was_given_up(up: Up) -> None:
+    queue = up.client("sqs").get_queue_url(QueueName="config-sync-failures")["QueueUrl"]
+    assert "Messages" not in up.client("sqs").receive_message(QueueUrl=queue)
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def nothing_remains(up: Up) -> None:
+    until(lambda: not remains(up.temporary))
+    for url in (up.url, up.endpoint):
+        with pytest.raises(httpx.TransportError):
+            httpx.get(url, trust_env=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    with Up(ROOT / "examples", tmp_path) as up:
+        assert len(remains(tmp_path)) >= 4  # itself, its AWS, its functions and their scratch
+        started = time.monotonic()
+        code = up.end(number)
+        assert time.monotonic() - started < STOP_SECONDS
+        assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+        nothing_remains(up)
+
+
+def test_ctrl_c_at_a_terminal_ends_the_view_and_leaves_nothing(tmp_path: Path) -> None:
+    with Up(ROOT / "examples", tmp_path, terminal=True) as up:
+        for text in ("invocations", "store", "version 1", "segments", "position"):
+            up.wait_for(text)
+        up.press(b"\x03")
+        assert up.end() == 0
+        assert "Stopped." in up.printed
+        assert "Traceback" not in up.printed
+        assert up.printed.rstrip().endswith("Stopped.")
+        assert up.printed.rfind("\x1b[?25h") > up.printed.rfind("\x1b[?25l")  # the cursor is back
+        nothing_remains(up)
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        command("up", "examples", "--port", "0", "--aws-port", "0"),
+        cwd=ROOT, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("Starting")
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=30)[0]
+    assert process.returncode == 0
+    assert output.endswith("Stopped.\n")
+    assert "Traceback" not in output
+    until(lambda: not remains(tmp_path))
+
+
+# --- what can be wrong at the start -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--port", "--aws-port"])
+def test_a_taken_port_is_said(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    other = "--aws-port" if option == "--port" else "--port"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["up", str(ROOT / "examples"), option, port, other, "0"]) == 1
+    said = capsys.readouterr().err
+    assert port in said and "already in use" in said and option in said
+
+
+def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(commands.importlib.util, "find_spec", lambda name: None if name == "moto" else object())
+    assert main(["up", str(ROOT / "examples")]) == 1
+    assert capsys.readouterr().err == "burgee: up needs packages that aren't installed (moto): pip install 'burgee[up]'\n"
+
+
+@pytest.mark.parametrize("path", ["nowhere", "examples/contexts.json"])
+def test_what_is_no_project_is_said(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["up", str(ROOT / path), "--port", "0", "--aws-port", "0"]) == 2
+    assert "burgee: " in capsys.readouterr().err
