@@ -69,7 +69,7 @@ class _Failure(Exception):
 class Follower:
     """What is known about a store between two looks at it. One step at a time: the caller sees to that."""
 
-    __slots__ = ("_clock", "_etag", "_is_ours", "_origin", "_settings", "_suspect", "_transfer", "quarantine")
+    __slots__ = ("_clock", "_etag", "_origin", "_settings", "_suspect", "_transfer", "looked_at", "quarantine")
 
     def __init__(self, settings: Settings, origin: Origin, clock: Callable[[], int]) -> None:
         """``clock``: monotonic nanoseconds."""
@@ -77,18 +77,21 @@ class Follower:
         self._origin = origin
         self._clock = clock
         self.quarantine = Quarantine(clock)
-        self._etag: str | None = None  # of the pointer that was last understood to its end
-        self._is_ours = False  # whether that pointer names what is served
+        self._etag: str | None = None  # of the pointer to what is served, and of no other: so a 304 always confirms
         self._suspect = b""  # the digest of what was wrong last time: seen twice, it isn't the transfer's fault
         self._transfer: Transfer | None = None
+        self.looked_at = (0, 0)  # the moment of the last look at the pointer
 
-    def step(self, served: Served | None, until: float) -> Outcome:
+    def step(self, served: Served | None, until: float, moment: tuple[int, int]) -> Outcome:
         """One step, back by ``until`` (seconds of the monotonic clock) plus the processor time of checking and loading.
 
-        Raises nothing but what ends the process or the greenlet; after that the follower is as good as before.
+        ``moment``: now, by both clocks; it becomes ``looked_at`` unless the step only goes on with a transfer. Raises nothing
+        but what ends the process or the greenlet; after that the follower is as good as before.
         """
         transfer = self._transfer
         looked = transfer is None or transfer.is_stuck
+        if looked:
+            self.looked_at = moment
         try:
             found = self._look(served, until) if transfer is None or transfer.is_stuck else transfer
             return found if isinstance(found, Outcome) else self._fetch(found, served, until, looked)
@@ -120,9 +123,7 @@ class Follower:
         etag = self._etag if transfer is None else transfer.etag
         reply = self._origin.get(POINTER, etag, until=until, limit=MAX_MANIFEST_BYTES)
         if reply.status == 304 and etag is not None:
-            if transfer is not None:
-                return transfer
-            return Outcome(CONFIRMED) if self._is_ours else Outcome(IGNORED, "refused before")
+            return Outcome(CONFIRMED) if transfer is None else transfer
         if reply.status == 404:
             raise _Failure("no manifest")
         if reply.status != 200:
@@ -134,11 +135,12 @@ class Follower:
     def _read(self, reply: Reply, served: Served | None) -> Outcome | Transfer:
         mark = sha256(reply.data).digest()
         if self.quarantine.holds(mark):
-            return self._ignore_again(mark, reply.etag)
+            self._transfer = None
+            return Outcome(IGNORED, "refused before")
         try:
             envelope = parse(reply.data)
         except UnsupportedManifest:
-            return self._doubt(mark, reply.etag, "unsupported manifest", None)
+            return self._refuse(mark, "unsupported manifest", None)
         except ManifestError as error:
             raise _Failure("damaged manifest") from error
         version, transfer = envelope.manifest.version, self._transfer
@@ -148,20 +150,14 @@ class Follower:
             return self._known(envelope, mark, reply.etag, served)
         return self._admit(envelope, mark, reply)
 
-    def _ignore_again(self, mark: bytes, etag: str | None) -> Outcome:
-        self._transfer = None
-        if self.quarantine.is_for_good(mark):
-            self._etag, self._is_ours = etag, False
-        return Outcome(IGNORED, "refused before")
-
     def _known(self, envelope: Envelope, mark: bytes, etag: str | None, served: Served) -> Outcome:
         """A version that isn't newer than what is served. An older one's tag isn't kept: it would confirm the wrong one."""
         version = envelope.manifest.version
         if version < served.version:
             return Outcome(IGNORED, "older", version)
         if envelope.payload != served.payload:
-            return self._refuse(mark, etag, "conflict", version)
-        self._etag, self._is_ours = etag, True
+            return self._refuse(mark, "conflict", version)
+        self._etag = etag
         self._transfer = None
         return Outcome(CONFIRMED)
 
@@ -172,9 +168,9 @@ class Follower:
             from handlers._signature import is_signed
 
             if not is_signed(envelope, settings.public_keys):
-                return self._doubt(mark, reply.etag, "signature", version)
+                return self._refuse(mark, "signature", version)
         if envelope.manifest.size > settings.max_bytes:
-            return self._refuse(mark, reply.etag, "too large", version)
+            return self._refuse(mark, "too large", version)
         transfer = self._transfer
         if transfer is None or transfer.manifest.object != envelope.manifest.object:
             transfer = self._transfer = Transfer()
@@ -202,7 +198,7 @@ class Follower:
         try:
             return self._swapped(transfer, Evaluator(data), data)
         except SnapshotError:
-            return self._refuse(transfer.mark, transfer.etag, "snapshot", manifest.version)
+            return self._refuse(transfer.mark, "snapshot", manifest.version)
 
     def _unfinished(self, transfer: Transfer, error: Interrupted | OriginError, looked: bool) -> Outcome:
         """Goes on at once after a step that brought something, or that had only what the pointer left of the time.
@@ -222,7 +218,7 @@ class Follower:
     def _swapped(self, transfer: Transfer, evaluator: Evaluator, data: bytes | None) -> Outcome:
         transfer.data = data
         self._transfer = None
-        self._etag, self._is_ours = transfer.etag, True
+        self._etag = transfer.etag
         self._suspect = b""
         manifest = transfer.manifest
         served = Served(evaluator, manifest.version, manifest.object, transfer.envelope.payload, "store")
@@ -230,19 +226,11 @@ class Follower:
 
     # --- what is wrong ------------------------------------------------------------------------------------------------
 
-    def _refuse(self, mark: bytes, etag: str | None, reason: str, version: int | None) -> Outcome:
-        """For good. Its tag is kept, so that while it stays the store says 304 to us, which confirms nothing."""
+    def _refuse(self, mark: bytes, reason: str, version: int | None) -> Outcome:
+        """These exact bytes, for good. What a fallen bit spoiled on the way comes as other bytes the next time."""
         self.quarantine.add(mark, for_good=True)
-        self._etag, self._is_ours = etag, False
         self._transfer = None
         return Outcome(REFUSED, reason, version)
-
-    def _doubt(self, mark: bytes, etag: str | None, reason: str, version: int | None) -> Outcome:
-        """No digest covers the signatures, so a bit that fell over on the way looks the same: refused when it comes again."""
-        if self._suspect == mark:
-            return self._refuse(mark, etag, reason, version)
-        self._suspect = mark
-        raise _Failure(reason, version)
 
     def _damaged(self, transfer: Transfer, found: bytes) -> Outcome:
         """Not the object that was named. The same wrong bytes twice lie so in the store; somebody may repair them."""

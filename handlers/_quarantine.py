@@ -39,9 +39,5 @@ class Quarantine:
         self._until.pop(mark, None)
         return False
 
-    def is_for_good(self, mark: bytes) -> bool:
-        """Whether it was refused and always will be."""
-        return self._until.get(mark, 0) is None
-
     def __len__(self) -> int:
         return len(self._until)

@@ -122,9 +122,13 @@ class Reader:
         return self.calls - self.checks
 
     def age_ms(self) -> int | None:
-        """Milliseconds since the store last said that what is served is current; None if it never has."""
+        """Milliseconds since the store last said that what is served is current; None if it never has.
+
+        None as well when that was in the future by both clocks, until the next look.
+        """
         confirmed = self._confirmed
-        return None if confirmed is None else self._elapsed_ms(*confirmed)
+        age_ms = -1 if confirmed is None else self._elapsed_ms(*confirmed)
+        return None if age_ms < 0 else age_ms
 
     # --- refreshing -----------------------------------------------------------------------------------------------------
 
@@ -148,11 +152,12 @@ class Reader:
         settings, served = self._settings, self._served
         budget_ms = settings.first_budget_ms if served is None else settings.budget_ms
         try:
-            outcome = self._following(origin).step(served, begun / 1e9 + budget_ms / 1e3)
+            follower = self._following(origin)
+            outcome = follower.step(served, begun / 1e9 + budget_ms / 1e3, (begun, wall_begun))
         except BaseException:  # the process ends, or a greenlet was told to: the connection may be in the midst of an answer
             origin.forget()
             raise
-        self._conclude(outcome, begun, wall_begun)
+        self._conclude(outcome, follower.looked_at)
 
     def _following(self, origin: Origin) -> Follower:
         follower = self._follower
@@ -162,19 +167,22 @@ class Reader:
             follower = self._follower = Follower(self._settings, origin, self._clock)
         return follower
 
-    def _conclude(self, outcome: Outcome, begun: int, wall_begun: int) -> None:
-        """Takes what a step came to: the new snapshot, when to look again, and what to report."""
+    def _conclude(self, outcome: Outcome, looked_at: tuple[int, int]) -> None:
+        """Takes what a step came to: the new snapshot, when to look again, and what to report.
+
+        After a transfer of many requests the next look may be due at once: the interval counts from the last look.
+        """
         word = outcome.word
         if word == "swapped":
             self._swap(outcome)
         if word in ("swapped", "confirmed"):
-            self._confirmed = (begun, wall_begun)
+            self._confirmed = looked_at
         if word == "failed":
             self._failures += 1
             self._wait(self._clock(), self._wall(), self._backoff_ms())
         else:
             self._failures = 0
-            self._wait(begun, wall_begun, 0 if word == "pending" else self._interval_ms())
+            self._wait(*looked_at, 0 if word == "pending" else self._interval_ms())
         self._tell(outcome)
 
     def _swap(self, outcome: Outcome) -> None:
@@ -205,7 +213,7 @@ class Reader:
 
     def _elapsed_ms(self, moment: int, wall_moment: int) -> int:
         """By the clock that says more: one of them may have stood still."""
-        return max(self._clock() - moment, self._wall() - wall_moment, 0) // _NS_PER_MS
+        return max(self._clock() - moment, self._wall() - wall_moment) // _NS_PER_MS
 
     def restart(self) -> None:
         """Begins anew with the flags that are loaded: no connection, deadline, credentials or half transfer is kept.
