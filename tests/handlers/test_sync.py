@@ -20,7 +20,7 @@ from config_sync.signing import Signer, is_signed_by
 from config_sync.sources.tables import Tables, read_tables
 from config_sync.verify import verify
 from evaluator import Evaluator
-from evaluator.snapshot.manifest import POINTER, parse
+from evaluator.snapshot.manifest import POINTER, Manifest, parse
 from handlers import sync
 from handlers._sync_settings import SettingsError, settings_of_environment
 from tests.aws import Aws
@@ -507,6 +507,8 @@ def test_flg_10_syncs_at_once_never_go_back(platform: Platform) -> None:
     """Eight at a time, each a random while between its reading and its publishing, under a table that counts upwards."""
     chance = random.Random(3)
     delays = [[chance.uniform(0, 0.15) for _ in range(ROUNDS)] for _ in range(8)]
+    keep_all = {"Bucket": platform.bucket, "VersioningConfiguration": {"Status": "Enabled"}}
+    platform.aws.client("s3").put_bucket_versioning(**keep_all)
     platform.seed({"flags": {"counter": on(metadata={"n": 0})}})
     sync.handler({}, None)
     names = Tables(**platform.tables)
@@ -537,12 +539,23 @@ def test_flg_10_syncs_at_once_never_go_back(platform: Platform) -> None:
         done.set()
         last = counter.result()
     sync.handler({}, None)
-    manifests = [envelope.manifest for envelope in history(platform.store)][::-1]
-    assert [manifest.version for manifest in manifests] == list(range(1, len(manifests) + 1))
+    manifests = every_pointer(platform)
     assert len(manifests) > 2
+    versions = [manifest.version for manifest in manifests]
+    assert versions == sorted(versions)
+    assert len({manifest.object for manifest in manifests}) == len(set(versions)), "a version is one content"
     seen = [n_of(platform.store.get(manifest.object_name)) for manifest in manifests]
-    assert seen == sorted(seen), "a later version never has older content"
+    assert seen == sorted(seen), "a later pointer never has older content"
     assert seen[-1] == last
+
+
+def every_pointer(platform: Platform) -> list[Manifest]:
+    """All that the pointer ever was, oldest first: the bucket keeps every version of its objects."""
+    s3, key = platform.aws.client("s3"), f"flags/{POINTER}"
+    listed = s3.list_object_versions(Bucket=platform.bucket, Prefix=key)
+    assert not listed["IsTruncated"]
+    bodies = [s3.get_object(Bucket=platform.bucket, Key=key, VersionId=item["VersionId"]) for item in listed["Versions"]]
+    return [parse(body["Body"].read()).manifest for body in reversed(bodies)]
 
 
 def n_of(stored: Any) -> Any:
