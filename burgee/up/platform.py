@@ -40,7 +40,7 @@ MAPPING = Settings(
     starting_position="LATEST",
     report_batch_item_failures=True,
     maximum_retry_attempts=10,
-    poll_seconds=0.1,
+    poll_seconds=0.2,
 )
 
 
