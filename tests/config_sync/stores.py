@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from config_sync.compile import CompileResult, compile_project
 from config_sync.release import history, publish
+from config_sync.signing import Signer
 from config_sync.store import Store, Stored, StoreError
 from evaluator import Evaluator
 from evaluator.snapshot.manifest import POINTER, Manifest, parse
@@ -39,6 +43,12 @@ def ticking() -> Callable[[], int]:
     """A clock that goes on by a second each time."""
     ticks = itertools.count(T0, 1_000)
     return lambda: next(ticks)
+
+
+def new_signer() -> Signer:
+    """A key of its own."""
+    key = Ed25519PrivateKey.generate()
+    return Signer(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def published(store: Store, *marks: int) -> Store:
