@@ -1,0 +1,3 @@
+"""A function whose module can't be imported. For ``test_runtime.py``."""
+
+raise RuntimeError("the table's name is missing")
