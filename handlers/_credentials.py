@@ -156,8 +156,8 @@ def _read(body: bytes) -> Credentials:
 
 
 def _checked(credentials: Credentials) -> Credentials:
-    _printable(credentials.access_key, "the access key's id")
-    _printable(credentials.secret_key, "the secret key")
+    _printable(credentials.access_key or "\0", "the access key's id")  # a document may say null
+    _printable(credentials.secret_key or "\0", "the secret key")
     _printable(credentials.token, "the session token")
     return credentials
 

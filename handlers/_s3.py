@@ -73,8 +73,11 @@ class S3:
         """Reads the object ``name``, or its rest from ``start``: see ``handlers._origin``. Raises OriginError only."""
         if self._pid != getpid():
             self.forget()
-        credentials = self._credentials.get(until)
-        request = self._request(encode_path(name), etag, start, credentials)
+        try:
+            path = encode_path(name)
+        except ValueError:
+            raise OriginError("protocol", f"{name[:80]!a} can't be the name of an object") from None
+        request = self._request(path, etag, start, self._credentials.get(until))
         answer = self._exchange(request, until, limit)
         return self._reply(answer, start)
 
