@@ -90,7 +90,8 @@ def main() -> None:
         signal.signal(number, lambda *_: _end(options.scratch))
     threading.Thread(target=_end_with_input, args=(options.scratch,), daemon=True).start()
     server = serve(options.host, options.port)
-    print(f"ready http://{options.host}:{server.port}", flush=True)
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    print(f"ready http://{host}:{server.port}", flush=True)
     server.serve_forever()
 
 

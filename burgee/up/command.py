@@ -51,8 +51,15 @@ async def _up(wish: Wish, options: Options) -> int:
     """Everything after the arguments are known to be good. The first signal ends it in order."""
     loop = asyncio.get_running_loop()
     main = asyncio.create_task(_run(wish, options))
+    ending: list[int] = []
+
+    def end(number: int) -> None:
+        if not ending:  # a second one must not interrupt the tidying up, which takes a second or two
+            ending.append(number)
+            main.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, main.cancel)
+        loop.add_signal_handler(number, end, number)
     with suppress(asyncio.CancelledError):
         await main
     print("Stopped.", flush=True)

@@ -34,8 +34,15 @@ class Journal:
         for part in map(in_words, text.splitlines()):
             line = Line(time.time(), source, part)
             self.lines.append(line)
-            if self.output is not None:
-                print(f"{line.clock} {source:<6} {part}", file=self.output, flush=True)
+            self._print(line)
+
+    def _print(self, line: Line) -> None:
+        if self.output is None:
+            return
+        try:
+            print(f"{line.clock} {line.source:<6} {line.text}", file=self.output, flush=True)
+        except OSError:  # whoever read it has gone (`| head`); what is running goes on
+            self.output = None
 
 
 def in_words(text: str) -> str:
