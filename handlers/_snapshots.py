@@ -172,9 +172,10 @@ class Reader:
 
         After a transfer of many requests the next look may be due at once: the interval counts from the last look.
         """
-        word = outcome.word
+        word, before = outcome.word, self.version
         if word == "swapped":
-            self._swap(outcome)
+            # One store into one slot: whoever reads it has evaluator, version and manifest of the same snapshot.
+            self._served = outcome.served
         if word in ("swapped", "confirmed"):
             self._confirmed = looked_at
         if word == "failed":
@@ -183,13 +184,13 @@ class Reader:
         else:
             self._failures = 0
             self._wait(*looked_at, 0 if word == "pending" else self._interval_ms())
+        if word == "swapped":
+            self._swapped(outcome, before)
         self._tell(outcome)
 
-    def _swap(self, outcome: Outcome) -> None:
-        """One store into one slot: whoever reads it has evaluator, version and manifest of the same snapshot."""
-        served, transfer = outcome.served, outcome.transfer
-        before, self._served = self.version, served
-        kept = None
+    def _swapped(self, outcome: Outcome, before: int) -> None:
+        """Keeps the new snapshot for the next process, and says so."""
+        transfer, kept = outcome.transfer, None
         if self._scratch is not None and transfer is not None:
             kept = self._scratch.keep(transfer.pointer, transfer.manifest.object_name, transfer.data)
         self._emit("SnapshotSwapped", 1, "Count", {"previous_version": before, "kind": outcome.reason, "scratch": kept})
