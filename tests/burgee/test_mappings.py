@@ -9,6 +9,8 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from burgee.up.delivery import Settings
 from burgee.up.mappings import Mapping
@@ -365,3 +367,51 @@ def test_latest_that_expires_before_the_first_record_passes_nothing_over() -> No
     with running(mapping):
         until(lambda: len(numbers(function)) == 2)
     assert numbers(function) == [100, 101]
+
+
+# --- whatever the function and the stream do --------------------------------------------------------------------------
+
+
+@settings(max_examples=40)
+@given(
+    lengths=st.lists(st.integers(0, 9), min_size=1, max_size=3),
+    expire=st.sets(st.tuples(st.integers(0, 2), st.integers(0, 9)), max_size=6),
+    script=st.lists(st.one_of(st.none(), st.just("error"), st.just("throttled"), st.integers(0, 8)), max_size=12),
+    batch_size=st.integers(1, 5),
+    bisect=st.booleans(),
+)
+def test_every_record_of_every_shard_is_acknowledged_or_given_up(
+    lengths: list[int], expire: set[tuple[int, int]], script: list[Any], batch_size: int, bisect: bool
+) -> None:
+    content = {f"s{n}": [100 * n + i for i in range(length)] for n, length in enumerate(lengths)}
+    known = [Shard(f"s{n}", (f"s{n - 1}",) if n else (), closed=True) for n in range(len(lengths))]  # each continues the last
+    stream = FakeStream(known, content)
+    stream.expire_at = {f"s{shard}:{index}" for shard, index in expire}
+
+    def answer(step: Any) -> Callable[[Any], Result]:
+        if step in ("error", "throttled"):
+            return lambda _: Result(error=step, throttled=step == "throttled")
+        return lambda event: Result(
+            None if step is None else {"batchItemFailures": [{"itemIdentifier": str(event["Records"][0]["n"] + step)}]}
+        )
+
+    function = Scripted(*map(answer, script))
+    chosen = Settings(
+        batch_size, report_batch_item_failures=True, bisect_batch_on_function_error=bisect, maximum_retry_attempts=1,
+        poll_seconds=0.0005, backoff_seconds=0.0,
+    )  # fmt: skip
+    mapping = Mapping(stream, function, chosen)
+
+    async def run() -> None:
+        running = asyncio.create_task(mapping.run())
+        while mapping.counts.acknowledged + mapping.counts.discarded < sum(lengths) and not running.done():
+            await asyncio.sleep(0.001)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(run(), PATIENCE_SECONDS))
+    assert mapping.counts.acknowledged + mapping.counts.discarded == sum(lengths)
+    got = numbers(function)
+    assert sorted(set(got)) == sorted(number for shard in content.values() for number in shard)  # each was tried
+    firsts = [got.index(number) for number in sorted(set(got))]
+    assert firsts == sorted(firsts)  # for the first time in order, shard after shard
