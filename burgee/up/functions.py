@@ -28,13 +28,18 @@ OnLine = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What became of one. Either ``payload`` (JSON) or ``error`` is there. ``duration_ms`` is the handler's, without init."""
+    """What became of one. Either ``payload`` (JSON) or ``error`` is there.
+
+    ``duration_ms`` is from the event's delivery to the result; ``init_ms``, of a cold one, from the process's start to its
+    being ready.
+    """
 
     request_id: str
     payload: bytes | None
     error: Document | None
     duration_ms: float
     cold: bool
+    init_ms: float | None = None
 
     @property
     def throttled(self) -> bool:
@@ -178,7 +183,7 @@ class Function:
         if call.delivered is not None and call.ended is not None:
             duration = (call.ended - call.delivered) * 1000
             self._last_ms = duration
-        invocation = Invocation(call.request_id, payload, error, duration, call.cold)
+        invocation = Invocation(call.request_id, payload, error, duration, call.cold, call.init_ms)
         if not invocation.throttled:
             self._count += 1
             self._errors += error is not None

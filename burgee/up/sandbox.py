@@ -87,6 +87,7 @@ class Call:
     delivered: float | None = None  # loop time
     ended: float | None = None
     cold: bool = False
+    init_ms: float | None = None  # of a cold one: from the process's start to its being ready
 
     def settle(self, payload: bytes | None, error: Document | None, now: float) -> None:
         """Tells the caller, unless it has gone away."""
@@ -208,6 +209,7 @@ class Sandbox:
         if call.deadline is not None:
             seconds = max(0.0, min(seconds, call.deadline - now))
         call.delivered = now
+        call.init_ms = self.init_ms if call.cold else None
         self._cancel_timer()
         self._timer = self._loop.call_later(seconds, self._out_of_time, seconds)
         self._api.deliver(Work(call.request_id, call.event, int((time.time() + seconds) * 1000), self.plan.arn))

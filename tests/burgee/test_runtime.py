@@ -67,8 +67,9 @@ def test_an_event_goes_in_and_a_result_comes_out_of_the_same_process_each_time()
         async with running() as function:
             first = await function.invoke({"a": "ü", "n": [1, None]})
             assert (first.result(), first.error, first.cold) == ({"a": "ü", "n": [1, None]}, None, True)
+            assert first.init_ms is not None and first.init_ms > 1
             second = await function.invoke(b'{"raw": true}')
-            assert (second.result(), second.cold) == ({"raw": True}, False)
+            assert (second.result(), second.cold, second.init_ms) == ({"raw": True}, False, None)
             assert first.request_id != second.request_id
             assert second.duration_ms > 0
             state = function.state
