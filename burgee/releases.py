@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,7 +91,7 @@ def rollback(options: argparse.Namespace) -> int:
     code = _say(done, store)
     if code == 0 and done.manifest is not None:
         print(f"it has the content of version {done.manifest.of}. The sync is held: nothing is published until")
-        print(f"  burgee resume --store {store.url}")
+        print(f"  burgee resume --store {shlex.quote(store.url)}")
     return code
 
 

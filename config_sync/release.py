@@ -6,6 +6,7 @@ meanwhile starts again. Killed anywhere, the pointer names a complete, verified 
 
 import hashlib
 import random
+import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -143,7 +144,7 @@ def resume(store: Store, *, message: str = "", signer: Signs | None = None, cloc
 def held_reason(manifest: Manifest, url: str) -> str:
     """Says that a version is held, and how that ends."""
     why = "" if manifest.of is None else f" (rolled back to version {manifest.of})"
-    return f"version {manifest.version} is held{why}; burgee resume --store {url} lets the sync go on"
+    return f"version {manifest.version} is held{why}; burgee resume --store {shlex.quote(url)} lets the sync go on"
 
 
 def find_earlier(store: Store, current: Manifest, version: int) -> Manifest:

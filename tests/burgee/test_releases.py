@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -95,10 +96,8 @@ def test_a_release_and_its_rollback(run: Any, project: Path, place: str) -> None
 
     held = run("publish", project, "--store", place)
     assert (held.code, held.out) == (1, "")
-    assert (
-        held.err
-        == f"burgee: held: version 3 is held (rolled back to version 1); burgee resume --store {place} lets the sync go on\n"
-    )
+    why = f"version 3 is held (rolled back to version 1); burgee resume --store {place} lets the sync go on"
+    assert held.err == f"burgee: held: {why}\n"
 
     resumed = run("resume", "--store", place)
     assert resumed.code == 0 and "the sync goes on" in resumed.out
@@ -135,6 +134,15 @@ def test_a_rollback_is_one_command_of_a_person(project: Path, local: str) -> Non
     done = burgee("rollback", "--store", local)
     assert (done.returncode, done.stderr) == (0, "")
     assert banner(local) == "#00f"
+
+
+def test_what_is_printed_can_be_pasted(run: Any, project: Path, local: str) -> None:
+    """Also where a store's name has a space in it."""
+    for text in (GOOD, RED):
+        run("publish", write(project, text), "--store", local)
+    printed = run("rollback", "--store", local).out.splitlines()[-1]
+    assert run(*shlex.split(printed)[1:]).code == 0
+    assert run("publish", project, "--store", local).code == 0
 
 
 def test_history_as_json(run: Any, project: Path, local: str) -> None:
@@ -256,8 +264,10 @@ def key(tmp_path: Path) -> Path:
 
 def test_versions_are_signed_with_a_key(run: Any, project: Path, local: str, tmp_path: Path) -> None:
     signer = Signer.from_file(key(tmp_path))
-    for arguments in (["publish", project], ["publish", write(project, RED)], ["rollback"], ["resume"]):
-        assert run(*arguments, "--store", local, "--key", key(tmp_path)).code == 0
+    signing = ("--store", local, "--key", key(tmp_path))
+    assert run("publish", project, *signing).code == 0
+    for arguments in (["publish", write(project, RED)], ["rollback"], ["resume"]):
+        assert run(*arguments, *signing).code == 0
         pointer = open_store(local).get(POINTER)
         assert pointer is not None and set(parse(pointer.data).signatures) == {signer.key_id}
     unsigned = run("rollback", "2", "--store", local)
