@@ -102,6 +102,7 @@ REPORTING = Settings(report_batch_item_failures=True, maximum_retry_attempts=2)
         ({"batchItemFailures": []}, 3),
         ({"batchItemFailures": [{"itemIdentifier": "2"}]}, 1),
         ({"batchItemFailures": [{"itemIdentifier": "3"}, {"itemIdentifier": "2"}]}, 1),
+        ({"batchItemFailures": [{"itemIdentifier": "2"}, {"itemIdentifier": "3"}]}, 1),
         ({"batchItemFailures": [{"itemIdentifier": "1"}]}, 0),
         ({"batchItemFailures": [{"itemIdentifier": ""}]}, 0),
         ({"batchItemFailures": [{"itemIdentifier": None}]}, 0),
@@ -190,6 +191,14 @@ def test_a_partial_response_without_splitting_gives_up_the_rest_of_the_batch() -
     world.deliver(5)
     assert world.discarded == [(3, 5, EXHAUSTED)]
     assert world.delivery.counts.acknowledged == 2
+
+
+def test_what_follows_a_new_checkpoint_has_retries_of_its_own() -> None:
+    answers = iter([FAILED, failing("2"), FAILED, Result()])
+    world = World(lambda _: next(answers), Settings(report_batch_item_failures=True, maximum_retry_attempts=1))
+    world.deliver(3)
+    assert world.function.events == [["1", "2", "3"], ["1", "2", "3"], ["2", "3"], ["2", "3"]]
+    assert not world.given_up
 
 
 def test_records_over_the_age_are_given_up_without_another_try() -> None:

@@ -315,6 +315,44 @@ def test_a_closed_shard_is_read_to_its_end_before_those_that_continue_it() -> No
     assert 31 not in got  # its parent c1 is still open
 
 
+def test_from_latest_a_closed_shard_is_passed_over() -> None:
+    function = Scripted()
+    known = [Shard("old", (), closed=True), Shard("new", ("old",))]
+    mapping = Mapping(FakeStream(known, {"old": [1], "new": []}), function, QUICK._replace(starting_position="LATEST"))
+    with running(mapping):
+        until(lambda: mapping.ready)
+        mapping.stream.content["new"].append(2)  # type: ignore[attr-defined]
+        until(lambda: numbers(function))
+    assert numbers(function) == [2]
+
+
+def test_a_batch_is_no_larger_than_an_invocation_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("burgee.up.mappings.MAX_EVENT_BYTES", 25)  # of records of 8 bytes, three
+    function = Scripted()
+    stream = FakeStream([Shard("s")], {"s": list(range(1, 9))})
+    with running(Mapping(stream, function, QUICK._replace(maximum_batching_window_seconds=300, batch_size=100))):
+        until(lambda: len(function.events) == 2)
+    assert [len(event["Records"]) for event in function.events] == [3, 3]
+
+
+def test_shards_of_a_stream_that_was_split_and_merged() -> None:
+    class Client:
+        def list_shards(self, **_: Any) -> Any:
+            ended, open_ = {"StartingSequenceNumber": "1", "EndingSequenceNumber": "9"}, {"StartingSequenceNumber": "10"}
+            return {
+                "Shards": [
+                    {"ShardId": "a", "SequenceNumberRange": ended},
+                    {"ShardId": "b", "SequenceNumberRange": ended},
+                    {"ShardId": "c", "ParentShardId": "a", "AdjacentParentShardId": "b", "SequenceNumberRange": open_},
+                ]
+            }
+
+    client: Any = Client()
+    assert KinesisStream(client, FakeStream.arn).shards() == [
+        Shard("a", (), True), Shard("b", (), True), Shard("c", ("a", "b"), False),
+    ]  # fmt: skip
+
+
 def test_a_shard_that_continues_one_from_latest_is_read_from_its_beginning() -> None:
     stream = FakeStream([Shard("p")], {"p": [1], "c": [2, 3]})
     function = Scripted()
