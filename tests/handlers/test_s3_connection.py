@@ -107,6 +107,7 @@ def test_after_an_error_the_next_read_has_a_new_connection() -> None:
         peer.hear()
         peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234" if peer.number == 0 else FOUND)
         peer.hear()
+        peer.say(b"56789" + FOUND)
 
     with Player(behave) as player:
         s3 = _client(player)
