@@ -123,8 +123,9 @@ class Function:
             await sandbox.over.wait()
 
     async def invoke(self, event: Document | bytes, deadline: float | None = None) -> Invocation:
-        """Runs the handler with the event (JSON when bytes). Raises nothing for what may go wrong in a function.
+        """Runs the handler with the event (JSON when bytes). Nothing that may go wrong in a function is raised.
 
+        Raises TypeError or ValueError for an event that JSON can't express.
         ``deadline`` is loop time: the call ends there as if the function's own timeout had passed.
         """
         loop = asyncio.get_running_loop()
@@ -167,7 +168,7 @@ class Function:
             self._refuse(call, "TooManyRequestsException", "Rate Exceeded.")
 
     def _refuse(self, call: Call, kind: str, text: str) -> None:
-        call.settle(None, {"errorType": kind, "errorMessage": text}, asyncio.get_running_loop().time())
+        call.settle(None, {"errorType": kind, "errorMessage": text})
 
     def _new(self) -> Sandbox:
         self._made += 1

@@ -84,14 +84,14 @@ class Call:
     event: bytes
     outcome: "asyncio.Future[tuple[bytes | None, Document | None]]"
     deadline: float | None = None
-    delivered: float | None = None  # loop time
+    delivered: float | None = None  # these two by perf_counter: a loop's own clock may be as coarse as milliseconds
     ended: float | None = None
     cold: bool = False
     init_ms: float | None = None  # of a cold one: from the process's start to its being ready
 
-    def settle(self, payload: bytes | None, error: Document | None, now: float) -> None:
+    def settle(self, payload: bytes | None, error: Document | None) -> None:
         """Tells the caller, unless it has gone away."""
-        self.ended = now
+        self.ended = time.perf_counter()
         if not self.outcome.done():
             self.outcome.set_result((payload, error))
 
@@ -140,7 +140,7 @@ class Sandbox:
         try:
             api = await self._api.start()
             self._scratch = Path(tempfile.mkdtemp(prefix=f"burgee-{self.name}-"))
-            self._started = self._loop.time()
+            self._started = time.perf_counter()
             limit = max(INIT_SECONDS, self.plan.timeout_seconds)
             self._timer = self._loop.call_later(limit, self._out_of_time, limit)
             transport, _ = await self._loop.subprocess_exec(
@@ -192,7 +192,7 @@ class Sandbox:
         if call.delivered is None and self.is_ready and self._verdict is None:
             self._hooks.undelivered(call)  # it died between two calls: none of this one's doing
         else:
-            call.settle(None, self._verdict or why, self._loop.time())
+            call.settle(None, self._verdict or why)
 
     # --- work ---------------------------------------------------------------------------------------------------------
 
@@ -204,11 +204,10 @@ class Sandbox:
             self._deliver(call)
 
     def _deliver(self, call: Call) -> None:
-        now = self._loop.time()
         seconds = self.plan.timeout_seconds
         if call.deadline is not None:
-            seconds = max(0.0, min(seconds, call.deadline - now))
-        call.delivered = now
+            seconds = max(0.0, min(seconds, call.deadline - self._loop.time()))
+        call.delivered = time.perf_counter()
         call.init_ms = self.init_ms if call.cold else None
         self._cancel_timer()
         self._timer = self._loop.call_later(seconds, self._out_of_time, seconds)
@@ -232,7 +231,7 @@ class Sandbox:
     def asked(self) -> None:
         if not self.is_ready:
             self.is_ready = True
-            self.init_ms = (self._loop.time() - self._started) * 1000
+            self.init_ms = (time.perf_counter() - self._started) * 1000
             self._cancel_timer()
         if self._call is not None:
             self._deliver(self._call)  # again, if the client asks again without an answer: it lost its connection
@@ -250,7 +249,7 @@ class Sandbox:
         self._cancel_timer()
         self._call = None
         self.invocations += 1
-        call.settle(payload, error, self._loop.time())
+        call.settle(payload, error)
         self._hooks.idle(self)
         return True
 

@@ -166,14 +166,27 @@ def test_a_process_that_ends_is_an_exit_error_and_the_next_call_gets_a_new_one()
     run(scenario())
 
 
-def test_a_sandbox_that_dies_between_calls_costs_no_call() -> None:
+def test_a_call_that_has_not_reached_its_sandbox_when_that_dies_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with running() as function:
+            await function.invoke({})
+            pid = function.state.sandboxes[0][0]
+            assert pid is not None
+            with monkeypatch.context() as patch:  # as if the client hadn't asked for more work yet
+                patch.setattr(RuntimeApi, "is_asked", False)
+                call = asyncio.ensure_future(function.invoke({"ok": 1}))
+                await asyncio.sleep(0)
+            os.kill(pid, signal.SIGKILL)
+            found = await call
+            assert (found.result(), found.cold) == ({"ok": 1}, True)
+
+    run(scenario())
+
+
+def test_a_sandbox_that_dies_between_calls_is_replaced() -> None:
     async def scenario() -> None:
         async with running() as function:
             assert (await function.invoke({"do": "die later"})).error is None
-            pid = function.state.sandboxes[0][0]
-            assert pid is not None
-            while alive(pid):
-                assert (await function.invoke({"ok": 1})).error is None or not alive(pid)
             await until(lambda: not function.state.sandboxes)
             assert (await function.invoke({"ok": 2})).result() == {"ok": 2}
 
@@ -333,6 +346,7 @@ async def main():
     await function.start()
     await function.invoke({})
     busy = asyncio.ensure_future(function.invoke({"do": "sleep", "seconds": 600}))
+    await asyncio.sleep(0)
     await function.invoke({})
     print(*(pid for pid, _, _ in function.state.sandboxes), flush=True)
     await busy
