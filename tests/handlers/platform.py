@@ -73,7 +73,7 @@ class Platform:
         patch.setattr(sync.logger.registered_handler, "stream", self.logged)
         patch.setattr(sync._Deadline, "expected_ms", dict(sync.LEAST_MS))
         self.store: Store = open_s3(self.url, aws.client("s3"))
-        self._make_s3, self._make_dynamodb = store_s3.make_client, sync.client
+        self._make_s3, self._make_dynamodb = store_s3.make_client, tables_source.client
         patch.setattr(store_s3, "make_client", lambda: aws.client("s3"))  # making one takes a quarter of a second
         patch.setattr(sync, "client", lambda: aws.client("dynamodb"))
         forget()
