@@ -48,11 +48,12 @@ def lines() -> None:
 
 def forked() -> None:
     """Loads, forks while the connection is open, and lets both processes answer for each line."""
-    print(answer(), flush=True)
+    answer()
+    origin: Any = reader()._origin
+    print(json.dumps({"pid": os.getpid(), "kept": len(origin._idle)}), flush=True)
     ours, theirs = os.pipe()
     child = os.fork()
     if not child:
-        origin: Any = reader()._origin
         print(json.dumps({"pid": os.getpid(), "kept": len(origin._idle)}), flush=True)
         os.close(theirs)
         while os.read(ours, 1):
@@ -87,6 +88,7 @@ def restored() -> None:
     from awslambdaric import lambda_runtime_hooks_runner as hooks
 
     reader().current()
+    print(json.dumps(_state()), flush=True)
     hooks.run_before_snapshot()
     print(json.dumps(_state()), flush=True)
     # A clone knows nothing of being one: the C library's fork runs none of Python's fork hooks.

@@ -9,15 +9,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from evaluator.snapshot.manifest import POINTER, object_name, seal
+from evaluator.snapshot.manifest import POINTER, seal
 from tests.aws import Aws
-from tests.handlers.stores import lay_out, manifest, snapshot
+from tests.handlers.playing import Peer, Player
+from tests.handlers.stores import manifest, snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 REFRESH_MS = 300
@@ -27,47 +29,90 @@ PATIENCE_SECONDS = 20.0
 class Store:
     """A store that tests publish to; ``environment`` is what a reader of it needs."""
 
-    def __init__(self, place: Path, aws: Aws | None = None) -> None:
-        self._place = place / "store"
-        self._aws = aws
-        self._bucket = None if aws is None else aws.bucket()
+    def __init__(self, url: str, place: Path, environment: dict[str, str]) -> None:
         self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
-            "BURGEE_STORE": str(self._place) if aws is None else f"s3://{self._bucket}/flags",
+            "BURGEE_STORE": url,
             "BURGEE_SCRATCH": str(place / "scratch"),
             "BURGEE_REFRESH_MS": str(REFRESH_MS),
             "BURGEE_BUDGET_MS": "5000",  # this machine may be busy; the budget has tests of its own
             "BURGEE_FIRST_BUDGET_MS": "20000",
-            **({} if aws is None else aws.environment),
+            **environment,
         }
+        self.publish(1, "one")
 
     def publish(self, version: int, text: str) -> None:
-        made, data = manifest(version, snapshot(text)), snapshot(text)
-        if self._aws is None:
-            fresh = self._place.with_name(f"fresh-{version}")
-            lay_out(fresh, seal(made), data)
-            (self._place / "objects").mkdir(parents=True, exist_ok=True)
-            (fresh / made.object_name).replace(self._place / made.object_name)
-            (fresh / POINTER).replace(self._place / POINTER)
-            return
-        client = self._aws.client("s3")
-        client.put_object(Bucket=self._bucket, Key=f"flags/{object_name(made.object)}", Body=data)
-        client.put_object(Bucket=self._bucket, Key=f"flags/{POINTER}", Body=seal(made))
+        data = snapshot(text)
+        made = manifest(version, data)
+        self.put(made.object_name, data)
+        self.put(POINTER, seal(made))
+
+    def put(self, name: str, data: bytes) -> None:
+        raise AssertionError("a kind of store says how")
+
+
+class Directory(Store):
+    def __init__(self, place: Path) -> None:
+        self._place = place / "store"
+        (self._place / "objects").mkdir(parents=True)
+        super().__init__(str(self._place), place, {})
+
+    def put(self, name: str, data: bytes) -> None:
+        fresh = self._place / "fresh"
+        fresh.write_bytes(data)
+        fresh.replace(self._place / name)
+
+
+class Bucket(Store):
+    """In the embedded AWS, which closes every connection after an answer."""
+
+    def __init__(self, place: Path, aws: Aws) -> None:
+        self._client, self._bucket = aws.client("s3"), aws.bucket()
+        super().__init__(f"s3://{self._bucket}/flags", place, aws.environment)
+
+    def put(self, name: str, data: bytes) -> None:
+        self._client.put_object(Bucket=self._bucket, Key=f"flags/{name}", Body=data)
+
+
+class Kept(Store):
+    """Behind a server that keeps connections open, as S3 does, and remembers who used which."""
+
+    def __init__(self, place: Path) -> None:
+        self._objects: dict[str, bytes] = {}
+        self.player = Player(self._talk)
+        environment = {"AWS_ENDPOINT_URL_S3": self.player.endpoint, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        super().__init__("s3://bucket/flags", place, environment)
+
+    def put(self, name: str, data: bytes) -> None:
+        self._objects[f"/bucket/flags/{name}"] = data
+
+    def _talk(self, peer: Peer) -> None:
+        while True:
+            head = peer.hear()
+            data = self._objects[head.split(" ")[1]]
+            tag = f'"{sha256(data).hexdigest()}"'
+            if f"if-none-match: {tag}" in head:
+                peer.say(f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n\r\n".encode())
+            else:
+                peer.say(f"HTTP/1.1 200 OK\r\nETag: {tag}\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
 
 
 @pytest.fixture(params=["directory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    made = Store(tmp_path, request.getfixturevalue("aws") if request.param == "s3" else None)
-    made.publish(1, "one")
-    return made
+    return Directory(tmp_path) if request.param == "directory" else Bucket(tmp_path, request.getfixturevalue("aws"))
 
 
 @pytest.fixture
 def bucket(aws: Aws, tmp_path: Path) -> Store:
-    made = Store(tmp_path, aws)
-    made.publish(1, "one")
-    return made
+    return Bucket(tmp_path, aws)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    made = Kept(tmp_path)
+    with made.player:
+        yield made
 
 
 class Program:
@@ -126,17 +171,17 @@ def test_the_first_request_after_a_freeze_looks_at_the_store(store: Store) -> No
 # --- fork -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_forked_child_shares_no_connection_and_follows_by_itself(bucket: Store) -> None:
-    with program("forked", bucket.environment) as running:
-        parent = running.line()["pid"]
-        child = running.line()
-        assert child["kept"] == 0
+def test_a_forked_child_shares_no_connection_and_follows_by_itself(kept: Kept) -> None:
+    with program("forked", kept.environment) as running:
+        parent, child = running.line(), running.line()
+        assert (parent["kept"], child["kept"]) == (1, 0)
         for version, text in ((2, "two"), (3, "three"), (4, "four")):
-            bucket.publish(version, text)
+            kept.publish(version, text)
             time.sleep(1.5 * REFRESH_MS / 1000)
             both = [running.ask(), running.line()]
-            assert {found["pid"] for found in both} == {parent, child["pid"]}
+            assert {found["pid"] for found in both} == {parent["pid"], child["pid"]}
             assert [found["text"] for found in both] == [text, text]
+    assert kept.player.connections == 2  # one each, kept open
 
 
 @contextmanager
@@ -181,14 +226,15 @@ def seen_by_all(client: httpx.Client, text: str, workers: int) -> dict[int, Any]
 
 
 @pytest.mark.parametrize("worker", ["sync", "gthread"])
-def test_every_worker_that_gunicorn_forked_follows(worker: str, bucket: Store) -> None:
+def test_every_worker_that_gunicorn_forked_follows(worker: str, kept: Kept) -> None:
     command = ["gunicorn", "--preload", "--workers=2", f"--worker-class={worker}", "--threads=4", "--bind=fd://FD"]
     command += ["--no-control-socket"] if _has_control_socket() else []
-    with served([*command, "tests.hosts.preloaded:wsgi"], bucket.environment) as client:
+    with served([*command, "tests.hosts.preloaded:wsgi"], kept.environment) as client:
         first = seen_by_all(client, "one", 2)
         for version, text in ((2, "two"), (3, "three")):
-            bucket.publish(version, text)
+            kept.publish(version, text)
             assert set(seen_by_all(client, text, 2)) == set(first)  # the same two processes, none of which died
+    assert kept.player.connections == 3  # the master's, in which the flags were loaded, and one for each worker
 
 
 def _has_control_socket() -> bool:
@@ -227,9 +273,10 @@ def test_flg_22_two_hundred_greenlets_are_one_read(bucket: Store) -> None:
 # --- SnapStart --------------------------------------------------------------------------------------------------------
 
 
-def test_a_restored_process_keeps_nothing_of_another_time_and_place(bucket: Store) -> None:
-    with program("restored", bucket.environment | {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}) as running:
-        state, one, other = (running.line() for _ in range(3))
+def test_a_restored_process_keeps_nothing_of_another_time_and_place(kept: Kept) -> None:
+    with program("restored", kept.environment | {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}) as running:
+        before, state, one, other = (running.line() for _ in range(4))
+    assert (before["connections"], kept.player.connections) == (1, 3)
     assert state == {
         "connections": 0, "confirmed": None, "transfer": None, "due at once": True, "checks": 1, "version": 1,
     }  # fmt: skip
