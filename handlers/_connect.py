@@ -58,6 +58,10 @@ class Host:
 
         if self.tls:
             tls_context()
+            try:
+                self.host.encode("idna")  # as ``ssl`` does with every name: a codec to import
+            except ValueError as error:
+                raise OriginError("tls", f"{self.host[:80]!r} can't be a certificate's name: {_words(error)}") from None
 
     def forget(self) -> None:
         """Drops the addresses."""
@@ -101,7 +105,7 @@ class Host:
 
         try:
             sock.settimeout(left(until, self._clock))
-            return context.wrap_socket(sock, server_hostname=self.host.encode())  # bytes: text would import the idna codec
+            return context.wrap_socket(sock, server_hostname=self.host)
         except TimeoutError:
             raise OriginError("timeout", f"no TLS handshake with {self.host} within the time of this read") from None
         except (SSLError, ValueError) as error:

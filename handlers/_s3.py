@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 IDLE_SECONDS = 20.0  # a connection unused for longer is closed, not tried: its peer or a NAT may have dropped it silently
+MAX_NAME = 63  # characters of a bucket or a region: of one label in a host's name
 
 _LABEL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
 
@@ -236,8 +237,10 @@ def _total(header: str, start: int, length: str | None) -> int:
 
 
 def _check(what: str, name: str) -> None:
-    if not name or not _LABEL.issuperset(name):
-        raise ValueError(f"{name!r} can't be the {what} of an S3 store: it has letters, digits, hyphens and dots")
+    if not 0 < len(name) <= MAX_NAME or not _LABEL.issuperset(name):
+        raise ValueError(
+            f"{name!r:.100} can't be the {what} of an S3 store: letters, digits, hyphens and dots, at most {MAX_NAME}"
+        )
 
 
 def _place(bucket: str, region: str, endpoint: str | None, clock: Clock) -> tuple[Host, str]:

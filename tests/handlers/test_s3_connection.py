@@ -283,6 +283,41 @@ assert set(sys.modules) == before, set(sys.modules) - before
         subprocess.run([sys.executable, "-I", "-c", program], check=True, env=environment)
 
 
+def test_under_gevent_others_run_while_a_read_waits(tmp_path: Path) -> None:
+    """By TLS, with everything patched: the read waits in the hub, and is back in time as it is elsewhere."""
+    file, context = certificate(tmp_path)
+
+    def behave(peer: Peer) -> None:
+        peer.hear()
+        peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        peer.drip(b"x" * 1000)
+
+    with Player(behave, context) as player:
+        program = f"""
+from gevent import monkey, sleep, spawn
+monkey.patch_all()
+import sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from handlers._s3 import S3
+ticks = 0
+def tick():
+    global ticks
+    while True:
+        sleep(0.01)
+        ticks += 1
+s3 = S3("bucket", "prefix", "eu-central-1", {player.endpoint!r})
+s3.prepare()
+spawn(tick)
+start = time.monotonic()
+reply = s3.get("name", until=start + 0.3, limit=9999)
+assert not reply.complete and reply.data
+assert time.monotonic() - start < 0.7
+assert ticks > 5, ticks
+"""
+        environment = {"AWS_CA_BUNDLE": str(file), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+        subprocess.run([sys.executable, "-I", "-c", program], check=True, env=environment)
+
+
 # --- addresses --------------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +359,7 @@ def test_where_an_object_is_asked_for(
         ("b", "eu-central-1", "http://host/path"),
         ("b", "eu-central-1", "http://"),
         ("b", "eu-central-1", "http://höst"),
+        ("b" * 64, "eu-central-1", None),
     ],
 )
 def test_what_can_be_no_store_is_said_at_once(bucket: str, region: str, endpoint: str | None) -> None:
