@@ -90,13 +90,19 @@ def test_there_and_back_again(store: DirectoryStore) -> None:
     assert sound(store) == [1]
 
 
-def test_two_looks_at_once_both_leave_their_note(store: DirectoryStore) -> None:
-    """Of two that found nothing new the later one looks again: its note must not be taken for the earlier one's."""
+def test_every_look_leaves_a_note_of_its_own(store: DirectoryStore) -> None:
+    """Two looks in one millisecond: the second one's note must not have the tag that a slow publisher read in between."""
     published(store, 1)
-    source = Source(1)
-    source.meanwhile = lambda: publish(store, source.build, clock=lambda: 5)
-    release = publish(store, source.build, clock=lambda: 5)
-    assert (release.status, release.attempts) == ("unchanged", 2)
+    assert publish(store, build(1), clock=lambda: 5).status == "unchanged"
+    source = Source(2)
+
+    def back() -> None:
+        source.mark = 1
+        assert publish(store, source.build, clock=lambda: 5).status == "unchanged"
+
+    source.meanwhile = back
+    slow = publish(store, source.build, clock=lambda: 5)
+    assert (slow.status, slow.version, slow.attempts) == ("unchanged", 1, 2)
 
 
 def test_a_rollback_wins_over_a_publish_that_began_before(store: DirectoryStore) -> None:
