@@ -1,9 +1,10 @@
 """A cold start as Lambda has it: ``awslambdaric`` in fresh processes against the local Runtime API; and warm round trips.
 
 Three ways to start the OFREP function with a snapshot of 100 flags (bundled as a file, bundled as a directory laid out like a
-store, neither and so from S3, which is moto's), beside a handler that does nothing. Wall time over that is the median over
-rounds of the difference within a round, because the clock of a shared machine moves; processor time moves less. The steps are
-from processes of their own, told apart by ``lambda_child``. ``python -m benchmarks.bench_lambda [--rounds N]``
+store, neither and so from S3, which is moto's), beside a handler that does nothing. What the function adds to a start is
+measured twice: as the median over rounds of the difference between whole starts, which on a shared machine is mostly the
+machine's noise; and as the steps that are its own (importing, loading, answering), told apart by ``lambda_child`` in processes
+of their own, which is what the bar is held against. ``python -m benchmarks.bench_lambda [--rounds N]``
 """
 
 import argparse
@@ -42,10 +43,14 @@ STEPS = (
     "answer",
     "return",
 )
+ROWS = ("ready ms", "first answer ms", "over no-op ms", "own steps ms", "own steps, processor ms", "processor ms")
+OWN = (2, 3, 5, 6)  # the steps that are the function's, not the platform's
 BODY = b'{"context":{"targetingKey":"user-00000001","country":"US","age":30}}'
-STARTED = "import sys, time\nsys.bench_started = time.monotonic_ns()\n"
+STARTED = "import sys, time\nsys.bench_started = time.monotonic_ns(), time.process_time_ns()\n"
 
 Environment = dict[str, str]
+Steps = tuple[list[float], list[float]]  # milliseconds of each of STEPS; of processor time of each but the last
+Total = tuple[float, float]  # milliseconds until it asks for work, until it has answered
 
 
 def event(function: Function) -> dict[str, Any]:
@@ -80,29 +85,32 @@ async def _once(handler: str, environment: Environment) -> tuple[int, Invocation
     return begun, invocation, ended
 
 
-async def _total(variant: str, environment: Environment) -> tuple[float, float]:
-    """(until it asks for work, until it has answered) in milliseconds from the process's start."""
+async def _total(variant: str, environment: Environment) -> Total:
+    """How long one start took, from the process's beginning."""
     handler = "benchmarks.lambda_child.noop" if variant == NOOP else "handlers.ofrep.handler"
     _, invocation, _ = await _once(handler, environment)
     assert invocation.init_ms is not None
     return invocation.init_ms, invocation.init_ms + invocation.duration_ms
 
 
-async def _steps(variant: str, environment: Environment, shim: str) -> list[float]:
-    """Milliseconds of each of ``STEPS``, and of processor time in all."""
+async def _steps(variant: str, environment: Environment, shim: str) -> Steps:
+    """The steps of one start. What the processor did before the interpreter was ready counts to the first."""
     handler = NOOP if variant == NOOP else "ofrep"
     more = {"BENCH_HANDLER": handler, "PYTHONPATH": shim}
     begun, invocation, ended = await _once("benchmarks.lambda_child.handler", environment | more)
-    moments, processor = json.loads(invocation.result()["body"])
-    points = [begun, *moments, ended]
-    return [(after - before) / 1e6 for before, after in pairwise(points)] + [processor / 1e6]
+    moments, processor = zip(*json.loads(invocation.result()["body"]), strict=True)
+    return _between(begun, *moments, ended), _between(0, *processor)
+
+
+def _between(*moments: int) -> list[float]:
+    return [(after - before) / 1e6 for before, after in pairwise(moments)]
 
 
 async def cold(variants: dict[str, Environment], rounds: int, shim: str) -> dict[str, Any]:
     """Medians: by variant the time until ready and until the first answer, that over the no-op, and the steps."""
     chance = random.Random(0)
-    totals: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
-    steps: dict[str, list[list[float]]] = {name: [] for name in variants}
+    totals: dict[str, list[Total]] = {name: [] for name in variants}
+    steps: dict[str, list[Steps]] = {name: [] for name in variants}
     for number in range(rounds + 1):  # the first fills caches
         for name in chance.sample(list(variants), len(variants)):
             total = await _total(name, variants[name])
@@ -113,18 +121,21 @@ async def cold(variants: dict[str, Environment], rounds: int, shim: str) -> dict
     return {name: _summary(totals[name], totals[NOOP], steps[name], steps[NOOP]) for name in variants}
 
 
-def _summary(
-    mine: list[tuple[float, float]], floor: list[tuple[float, float]], steps: list[list[float]], floor_steps: list[list[float]]
-) -> dict[str, Any]:
-    columns = [statistics.median(column) for column in zip(*steps, strict=True)]
+def _summary(mine: list[Total], floor: list[Total], steps: list[Steps], floor_steps: list[Steps]) -> dict[str, Any]:
+    walls = [statistics.median(column) for column in zip(*(wall for wall, _ in steps), strict=True)]
     return {
         "ready ms": round(statistics.median(one[0] for one in mine), 2),
         "first answer ms": round(statistics.median(one[1] for one in mine), 2),
         "over no-op ms": _over([one[1] for one in mine], [one[1] for one in floor]),
-        "processor ms": round(columns[-1], 2),
-        "processor over no-op ms": _over([one[-1] for one in steps], [one[-1] for one in floor_steps]),
-        "steps": {name: round(value, 2) for name, value in zip(STEPS, columns, strict=False)},
+        "own steps ms": _over([_own(wall) for wall, _ in steps], [_own(wall) for wall, _ in floor_steps]),
+        "own steps, processor ms": _over([_own(time) for _, time in steps], [_own(time) for _, time in floor_steps]),
+        "processor ms": round(statistics.median(sum(time) for _, time in steps), 2),
+        "steps": {name: round(value, 2) for name, value in zip(STEPS, walls, strict=True)},
     }
+
+
+def _own(steps: list[float]) -> float:
+    return sum(steps[number] for number in OWN)
 
 
 def _over(mine: list[float], floor: list[float]) -> float:
@@ -208,14 +219,15 @@ def table(found: dict[str, Any]) -> str:
     """The figures as aligned text."""
     columns = found["cold"]
     lines = [f"{'':24}" + "".join(f"{name:>20}" for name in columns)]
-    for row in ("ready ms", "first answer ms", "over no-op ms", "processor ms", "processor over no-op ms"):
+    for row in ROWS:
         lines.append(f"{row:24}" + "".join(f"{one[row]:>20.2f}" for one in columns.values()))
     for step in STEPS:
         lines.append(f"  {step:22}" + "".join(f"{one['steps'][step]:>20.2f}" for one in columns.values()))
     for name, row in found["warm"].items():
         lines.append(f"warm, {name:16} p50 {row['p50 us']:>8.1f} us   p99 {row['p99 us']:>8.1f} us")
-    worst = max(columns[name]["over no-op ms"] for name in BUNDLED)
-    lines.append(f"bundled over no-op: {worst:.2f} ms (bar: {found['bar ms']:g} ms): {'held' if worst <= BAR_MS else 'MISSED'}")
+    worst = max(columns[name]["own steps ms"] for name in BUNDLED)
+    verdict = "held" if worst <= BAR_MS else "MISSED"
+    lines.append(f"bundled over no-op, own steps: {worst:.2f} ms (bar: {found['bar ms']:g} ms): {verdict}")
     return "\n".join(lines)
 
 

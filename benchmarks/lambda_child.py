@@ -1,14 +1,19 @@
 """What ``bench_lambda`` has run in a sandbox: handlers, one that does nothing and one that says when each step was done.
 
-``noop`` is the floor. ``handler`` is the one that ``BENCH_HANDLER`` names, told apart into steps; its body is the list of
-moments (nanoseconds of the monotonic clock, which all processes share) and the process's CPU time so far.
+``noop`` is the floor. ``handler`` is the one that ``BENCH_HANDLER`` names, told apart into steps; its body is the
+list of moments: nanoseconds of the monotonic clock, which all processes share, and of the processor's time so far.
 """
 
 from __future__ import annotations
 
 from time import monotonic_ns, process_time_ns
 
-MODULE_BEGINS = monotonic_ns()
+
+def now() -> tuple[int, int]:
+    return monotonic_ns(), process_time_ns()
+
+
+MODULE_BEGINS = now()
 
 import json  # noqa: E402
 import os  # noqa: E402
@@ -23,12 +28,12 @@ def noop(event: Any, context: Any) -> dict[str, Any]:
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": "{}", "isBase64Encoded": False}
 
 
-def _import_apart() -> tuple[Any, int]:
+def _import_apart() -> tuple[Any, tuple[int, int]]:
     """The OFREP handler and the moment when it was imported but nothing was loaded; then it has loaded what is local."""
     name = os.environ.pop("AWS_LAMBDA_FUNCTION_NAME")  # so that importing loads nothing
     from handlers.ofrep import handler as found
 
-    imported = monotonic_ns()
+    imported = now()
     os.environ["AWS_LAMBDA_FUNCTION_NAME"] = name
     from handlers._edge import prepare_in_lambda
 
@@ -44,17 +49,17 @@ def _import_client() -> None:
 if os.environ.get("BENCH_HANDLER") == "ofrep":
     _handler, IMPORTED = _import_apart()
 else:
-    _handler, IMPORTED = noop, monotonic_ns()
-LOADED = monotonic_ns()
+    _handler, IMPORTED = noop, now()
+LOADED = now()
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
     """Handles one event and tells the moments: interpreter ready, module begins, imported, loaded, event here, client, done."""
-    here = monotonic_ns()
+    here = now()
     if "BURGEE_STORE" in os.environ:
         _import_client()
-    client = monotonic_ns()
+    client = now()
     result: dict[str, Any] = _handler(event, context)
-    done = monotonic_ns()
-    moments = [getattr(sys, "bench_started", 0), MODULE_BEGINS, IMPORTED, LOADED, here, client, done]
-    return {**result, "body": json.dumps([moments, process_time_ns()])}
+    done = now()
+    moments = [getattr(sys, "bench_started", (0, 0)), MODULE_BEGINS, IMPORTED, LOADED, here, client, done]
+    return {**result, "body": json.dumps(moments)}
