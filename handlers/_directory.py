@@ -60,6 +60,9 @@ class Directory:
         finally:
             close(descriptor)
 
+    def prepare(self) -> None:
+        """Nothing is needed."""
+
     def forget(self) -> None:
         """Nothing is kept."""
 

@@ -1,13 +1,14 @@
 """Where snapshots come from, as the reader sees it: the answer to one read of one object, and the one error there is.
 
-For handlers: ``_s3`` and ``_directory`` are origins, ``_snapshots`` reads from either. On the cold path: imports nothing of
-its own.
+For handlers: ``_s3`` and ``_directory`` are origins, ``_snapshots`` reads from either. On the cold path: imports only
+``evaluator.errors``.
 
-An origin has two methods. ``get(name, etag=None, start=0, *, until, limit)`` reads the object ``name`` of the store (its name
-relative to the store's root, as in docs/store.md): ``until`` is the second of ``time.monotonic()`` it must be back by,
+An origin has three methods. ``get(name, etag=None, start=0, *, until, limit)`` reads the object ``name`` of the store (its
+name relative to the store's root, as in docs/store.md): ``until`` is the second of ``time.monotonic()`` it must be back by,
 ``limit`` the most bytes it may return. ``etag`` with ``start`` 0 makes the read conditional (304 when the object still has
-this tag); with a ``start`` above 0 it asks for the rest of exactly that object (412 when it has changed since). ``forget()``
-drops whatever must not live on in a forked child or in a restored snapshot of the process.
+this tag); with a ``start`` above 0 it asks for the rest of exactly that object (412 when it has changed since). ``prepare()``
+does what needs no network and would cost the first read most: imports, and by TLS the certificates. ``forget()`` drops
+whatever must not live on in a forked child or in a restored snapshot of the process.
 """
 
 from __future__ import annotations
