@@ -1,4 +1,4 @@
-"""What bench_instructions runs under callgrind: imports nothing but the core and the floors, so that little else is emulated.
+"""What bench_instructions runs under callgrind: imports the core, the floors and the reader only, so that little is emulated.
 
 Usage: ``python -I instructions_child.py ROOT PLACE``. Prints ``name|calls|kind`` for every stretch between two marks.
 """
@@ -36,6 +36,9 @@ mark()
 print("cold path|1|once")
 
 import floors  # noqa: E402
+
+from handlers._settings import read_settings  # noqa: E402
+from handlers._snapshots import Reader  # noqa: E402
 
 assert evaluator.IMPLEMENTATION == "fast"
 contexts, questions, constants, CALLS, ALL_CALLS = marshal.loads(read("inputs"))
@@ -78,3 +81,6 @@ twice("W3 string", small.string, asked("w3", "none"))
 twice("W4 evaluate_all", everything.evaluate_all, [(context,) for context in contexts[: 2 * ALL_CALLS]])
 twice("W4 evaluate_all_json", everything.evaluate_all_json, [(context,) for context in contexts[: 2 * ALL_CALLS]])
 twice("W5 boolean, fresh", large.boolean, [(key, context, False) for key, context in questions])
+reader = Reader(read_settings({"BURGEE_BUNDLE": f"{PLACE}/small"}), None)
+assert reader.current() is not None
+twice("reader.current(), no look due", reader.current, [()] * len(contexts))
