@@ -318,12 +318,14 @@ def test_a_closed_shard_is_read_to_its_end_before_those_that_continue_it() -> No
 def test_from_latest_a_closed_shard_is_passed_over() -> None:
     function = Scripted()
     known = [Shard("old", (), closed=True), Shard("new", ("old",))]
-    mapping = Mapping(FakeStream(known, {"old": [1], "new": []}), function, QUICK._replace(starting_position="LATEST"))
+    stream = FakeStream(known, {"old": [1], "new": []})
+    mapping = Mapping(stream, function, QUICK._replace(starting_position="LATEST"))
     with running(mapping):
         until(lambda: mapping.ready)
-        mapping.stream.content["new"].append(2)  # type: ignore[attr-defined]
+        stream.content["new"].append(2)
         until(lambda: numbers(function))
     assert numbers(function) == [2]
+    assert {shard for shard, _, _ in stream.asked} == {"new"}
 
 
 def test_a_batch_is_no_larger_than_an_invocation_takes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,6 +333,14 @@ def test_a_batch_is_no_larger_than_an_invocation_takes(monkeypatch: pytest.Monke
     function = Scripted()
     stream = FakeStream([Shard("s")], {"s": list(range(1, 9))})
     with running(Mapping(stream, function, QUICK._replace(maximum_batching_window_seconds=300, batch_size=100))):
+        until(lambda: len(function.events) == 2)
+    assert [len(event["Records"]) for event in function.events] == [3, 3]
+
+
+def test_a_batch_has_no_more_records_than_its_size() -> None:
+    function = Scripted()
+    stream = FakeStream([Shard("s")], {"s": list(range(1, 8))})  # gives two at a time
+    with running(Mapping(stream, function, QUICK._replace(maximum_batching_window_seconds=300, batch_size=3))):
         until(lambda: len(function.events) == 2)
     assert [len(event["Records"]) for event in function.events] == [3, 3]
 
