@@ -356,8 +356,10 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a busy handler ends only when it is done")
-def test_sandboxes_end_with_a_parent_that_is_killed() -> None:
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+def test_sandboxes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # nobody is left to remove their directories
+    command = [sys.executable, "-c", PARENT]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
     assert parent.stdout is not None
     with parent.stdout:
         pids = [int(word) for word in parent.stdout.readline().split()]
