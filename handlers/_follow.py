@@ -133,22 +133,28 @@ class Follower:
         return self._read(reply, served)
 
     def _read(self, reply: Reply, served: Served | None) -> Outcome | Transfer:
-        mark = sha256(reply.data).digest()
-        if self.quarantine.holds(mark):
-            self._transfer = None
-            return Outcome(IGNORED, "refused before")
+        stored = sha256(reply.data).digest()
+        if self.quarantine.holds(stored):
+            return self._ignore_again()
         try:
             envelope = parse(reply.data)
         except UnsupportedManifest:
-            return self._refuse(mark, "unsupported manifest", None)
+            return self._refuse(stored, "unsupported manifest", None)
         except ManifestError as error:
             raise _Failure("damaged manifest") from error
+        mark = sha256(envelope.payload).digest()
+        if self.quarantine.holds(mark):
+            return self._ignore_again()
         version, transfer = envelope.manifest.version, self._transfer
         if transfer is not None and version < transfer.manifest.version:
             return transfer  # a late reply: what is being fetched is newer
         if served is not None and version <= served.version:
             return self._known(envelope, mark, reply.etag, served)
-        return self._admit(envelope, mark, reply)
+        return self._admit(envelope, mark, stored, reply)
+
+    def _ignore_again(self) -> Outcome:
+        self._transfer = None
+        return Outcome(IGNORED, "refused before")
 
     def _known(self, envelope: Envelope, mark: bytes, etag: str | None, served: Served) -> Outcome:
         """A version that isn't newer than what is served. An older one's tag isn't kept: it would confirm the wrong one."""
@@ -161,14 +167,18 @@ class Follower:
         self._transfer = None
         return Outcome(CONFIRMED)
 
-    def _admit(self, envelope: Envelope, mark: bytes, reply: Reply) -> Outcome | Transfer:
-        """Checks a newer manifest, and makes ready to fetch its object."""
+    def _admit(self, envelope: Envelope, mark: bytes, stored: bytes, reply: Reply) -> Outcome | Transfer:
+        """Checks a newer manifest, and makes ready to fetch its object.
+
+        What is wrong with the payload is remembered by the payload (``mark``), whatever seal it comes with; what is wrong with
+        the seal by all of the bytes (``stored``): a bit that fell over on the way comes as other bytes the next time.
+        """
         settings, version = self._settings, envelope.manifest.version
         if settings.public_keys:
             from handlers._signature import is_signed
 
             if not is_signed(envelope, settings.public_keys):
-                return self._refuse(mark, "signature", version)
+                return self._refuse(stored, "signature", version)
         if envelope.manifest.size > settings.max_bytes:
             return self._refuse(mark, "too large", version)
         transfer = self._transfer
@@ -227,7 +237,6 @@ class Follower:
     # --- what is wrong ------------------------------------------------------------------------------------------------
 
     def _refuse(self, mark: bytes, reason: str, version: int | None) -> Outcome:
-        """These exact bytes, for good. What a fallen bit spoiled on the way comes as other bytes the next time."""
         self.quarantine.add(mark, for_good=True)
         self._transfer = None
         return Outcome(REFUSED, reason, version)

@@ -11,7 +11,7 @@ DAMAGED_SECONDS = 300
 
 
 class Quarantine:
-    """A bounded memory of refused manifests, each known by the digest of its stored bytes.
+    """A bounded memory of refused manifests, each known by the digest of its payload or of all its bytes.
 
     For good, when nothing can make it acceptable (these exact bytes aren't signed, the core refuses this exact object); for
     five minutes, when somebody may repair what lies under the same name. The oldest entry makes room.

@@ -51,8 +51,9 @@ class Broken(Exception):
 class Transfer:
     """The manifest whose object is wanted, and what has come of it.
 
-    ``pointer``: the manifest's stored form, ``mark`` its digest, ``etag`` its tag; ``is_stuck``: the last attempt failed, so
-    the pointer is to be looked at before the next; ``data``: the whole object once it is taken, None if none was fetched.
+    ``pointer``: the manifest's stored form, ``mark`` its payload's digest, ``etag`` its tag; ``is_stuck``: the last attempt
+    failed, so the pointer is to be looked at before the next; ``data``: the whole object once it is taken, None if none was
+    fetched.
     """
 
     __slots__ = ("_etag", "_hash", "_parts", "_size", "data", "envelope", "etag", "is_stuck", "mark", "pointer")

@@ -192,6 +192,7 @@ class Schedule:
             (world.publish_oversized, 0.5),
             (world.publish_unsupported, 0.5),
             (world.publish_conflict, 0.5),
+            (world.reseal, 2),
             (world.spoil_pointer, 0.5),
             (world.remove_object, 0.5),
             (world.damage_object, 0.5),
@@ -208,6 +209,7 @@ class Schedule:
             return
         for _ in range(60):
             self.request()
+            world.reseal()
             world.pass_(500)
         again = {name: count for name, count in world.refused_objects.items() if count > 3}
         if again:

@@ -1,6 +1,7 @@
 """The reader under a thousand bad days (``BURGEE_FAULTS`` says how many), and proof that these tests notice a worse reader."""
 
 import os
+from _thread import allocate_lock
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from handlers import _follow, _quarantine, _scratch, _signature, _snapshots, _transfer
+from handlers._origin import OriginError
 from tests.faults.schedule import Wrong, run
 from tests.faults.world import READ_FAULTS
 
@@ -125,7 +127,7 @@ def _the_lock_is_kept_after_a_failure(patch: pytest.MonkeyPatch) -> None:
     def keep(self: Any, outcome: Any, looked_at: Any) -> None:
         conclude(self, outcome, looked_at)
         if outcome.word == "failed":
-            self._lock = _snapshots.allocate_lock()
+            self._lock = allocate_lock()
             self._lock.acquire()
 
     patch.setattr(_snapshots.Reader, "_conclude", keep)
@@ -143,7 +145,7 @@ def _step_without_a_net(self: Any, served: Any, until: float, moment: tuple[int,
     try:
         found = self._look(served, until) if looked else transfer
         return found if isinstance(found, _follow.Outcome) else self._fetch(found, served, until, looked)
-    except (_follow._Failure, _follow.OriginError) as failure:
+    except (_follow._Failure, OriginError) as failure:
         return self._failed(str(failure))
 
 

@@ -6,6 +6,7 @@ put there by the ``publish_…`` methods, as an accident or an attacker would.
 
 from functools import cache
 from hashlib import sha256
+from json import dumps, loads
 from random import Random
 from typing import Any
 
@@ -144,6 +145,14 @@ class World:
         self.objects[object_name(made.object)] = snapshot(text)
         self.valid.setdefault(self.newest, set()).add(text)
         self._point(sealed(made, KEY), good=False)
+
+    def reseal(self) -> None:
+        """A publisher has looked and found nothing new: it says when in the seal, and the pointer has another tag."""
+        payload, line, *_ = (*self.objects.get(POINTER, b"").split(b"\n"), b"")
+        if line.startswith(b"{"):
+            seal_line = loads(line) | {"looked_at": int(self.true_ms), "nonce": self.random.randrange(2**32)}
+            self.objects[POINTER] = payload + b"\n" + dumps(seal_line).encode() + b"\n"
+            self.past.append(self.objects[POINTER])
 
     def spoil_pointer(self) -> None:
         self._point(self.random.randbytes(self.random.randrange(2_000)), good=False)
