@@ -164,6 +164,13 @@ def test_a_repair_is_not_counted() -> None:
     assert decide(old, new).moved == 0.0
 
 
+def test_whoever_had_no_answer_has_none_to_lose() -> None:
+    """A split can't answer without a targeting key."""
+    splits, constants = (made(**{f"f{number}": flag for number in range(10)}) for flag in (split(50), boolean(True)))
+    assert decide(splits, constants, contexts=[{}]).moved == 0.0
+    assert decide(constants, splits, contexts=[{}]).moved == 1.0
+
+
 def test_everything_breaking_at_once_is_stopped() -> None:
     broken = made(**{f"f{number:03}": BROKEN for number in range(10)}, one=boolean(True))
     decision = decide(many(10, 10, one=boolean(True)), broken)

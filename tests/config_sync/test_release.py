@@ -1,5 +1,6 @@
 """Publishing, rolling back, resuming and reading what was published: one writer, nothing going wrong but the content."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -385,6 +386,17 @@ def test_nothing_to_compare_with_is_refused(store: DirectoryStore) -> None:
     assert content(store) == 2
 
 
+def test_a_snapshot_of_a_newer_burgee_is_not_overwritten_unseen(store: DirectoryStore) -> None:
+    """Intact, but not for this version to compare with."""
+    newer = b"a snapshot of another format"
+    name = hashlib.sha256(newer).hexdigest()
+    store.create(f"objects/{name}.burgee", newer)
+    store.create(POINTER, seal(Manifest(7, name, len(newer), "0" * 16, 1, T0)))
+    release = publish(store, build(1))
+    assert (release.status, release.version) == ("refused", 7)
+    assert publish(store, build(1), force=True).version == 8
+
+
 def test_a_lost_pointer_is_written_again_and_versions_go_on(store: DirectoryStore) -> None:
     published(store, 1, 2)
     (Path(store.url) / POINTER).unlink()
@@ -412,8 +424,6 @@ def test_a_pointer_that_is_no_manifest_stops_everything_with_words(store: Direct
 def test_a_pointer_of_a_newer_burgee_is_left_alone(store: DirectoryStore) -> None:
     published(store, 1)
     line = store.get(POINTER).data.split(b"\n")[0].replace(b'"format":1', b'"format":2')  # type: ignore[union-attr]
-    import hashlib
-
     spoil(store, POINTER, line + b'\n{"sha256":"%s","signatures":{}}\n' % hashlib.sha256(line).hexdigest().encode())
     with pytest.raises(StoreError, match="format 2 is not 1; use the Burgee that wrote it, or a newer one"):
         publish(store, build(2))

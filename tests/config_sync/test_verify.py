@@ -53,6 +53,13 @@ def test_contexts_may_be_given() -> None:
     assert verify.verify(project(), [{"plan": "pro"}, {}]).evaluations == 20
 
 
+@pytest.mark.parametrize(("answers", "contexts"), [(50, 5), (1, 2), (10**6, verify.SAMPLES)])
+def test_a_larger_snapshot_gets_fewer_questions(monkeypatch: pytest.MonkeyPatch, answers: int, contexts: int) -> None:
+    """Somebody waits for the publish, and the pure core takes its time."""
+    monkeypatch.setattr(verify, "ANSWERS", answers)
+    assert verify.verify(project()).evaluations == 10 * contexts
+
+
 class Contrary:
     """A core that gives one flag the opposite value."""
 
