@@ -12,7 +12,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evaluator.snapshot.manifest import POINTER, SIGNED_PREFIX, Manifest, object_name, seal, to_payload
+from evaluator.errors import ManifestError
+from evaluator.snapshot.manifest import POINTER, SIGNED_PREFIX, Manifest, object_name, parse, seal, to_payload
 from evaluator.snapshot.opcodes import HEADER_BYTES
 from handlers._origin import OriginError, Reply
 from tests.handlers.flags import constant, snapshot_of
@@ -148,11 +149,15 @@ class World:
 
     def reseal(self) -> None:
         """A publisher has looked and found nothing new: it says when in the seal, and the pointer has another tag."""
-        payload, line, *_ = (*self.objects.get(POINTER, b"").split(b"\n"), b"")
-        if line.startswith(b"{"):
-            seal_line = loads(line) | {"looked_at": int(self.true_ms), "nonce": self.random.randrange(2**32)}
-            self.objects[POINTER] = payload + b"\n" + dumps(seal_line).encode() + b"\n"
-            self.past.append(self.objects[POINTER])
+        pointer = self.objects.get(POINTER, b"")
+        try:
+            parse(pointer)
+        except ManifestError:
+            return  # nothing that a publisher would go on from
+        payload, line, _ = pointer.split(b"\n")
+        seal_line = loads(line) | {"looked_at": int(self.true_ms), "nonce": self.random.randrange(2**32)}
+        self.objects[POINTER] = payload + b"\n" + dumps(seal_line).encode() + b"\n"
+        self.past.append(self.objects[POINTER])
 
     def spoil_pointer(self) -> None:
         self._point(self.random.randbytes(self.random.randrange(2_000)), good=False)
