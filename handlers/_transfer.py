@@ -59,6 +59,9 @@ class Transfer:
     __slots__ = ("_etag", "_hash", "_parts", "_size", "data", "envelope", "etag", "is_stuck", "mark", "pointer")
 
     envelope: Envelope
+    _etag: str | None
+    _parts: list[bytes]
+    _size: int
 
     def __init__(self) -> None:
         self.pointer = b""
@@ -66,6 +69,7 @@ class Transfer:
         self.etag: str | None = None
         self.data: bytes | None = None
         self.is_stuck = False
+        self._hash = sha256()
         self.restart()
 
     @property
@@ -108,7 +112,7 @@ class Transfer:
 
     def restart(self) -> None:
         """Throws away what came."""
-        self._etag: str | None = None
-        self._parts: list[bytes] = []
+        self._etag = None
+        self._parts = []
         self._size = 0
         self._hash = sha256()
