@@ -22,10 +22,10 @@ PACKAGES := evaluator config_sync handlers burgee
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 
-.PHONY: help setup build run test parity golden conformance coverage bench bench-gate lint format types asan ci wheel clean
+.PHONY: help setup build run test parity golden conformance coverage bench bench-sync bench-propagation bench-gate lint format types asan ci wheel clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(SETUP): pyproject.toml scripts/setup.sh scripts/python.sh scripts/requirements.py
 	@scripts/setup.sh $(VENV)
@@ -44,8 +44,8 @@ setup: $(SETUP) ## .venv with everything development needs
 
 build: $(BUILD) ## the Cython core, compiled in place
 
-run: $(BUILD) ## burgee serve on the example project
-	@exec $(VENV)/bin/burgee serve examples/ $(ARGS)
+run: $(BUILD) ## burgee up: the whole platform on this machine, with the example project
+	@exec $(VENV)/bin/burgee up examples/ $(ARGS)
 
 test: $(BUILD) ## every test, on the core that was built and on the pure one
 	@$(PYTHON) -m pytest -n $(JOBS) -q $(ARGS)
@@ -64,6 +64,12 @@ coverage: $(BUILD) ## the tests with branch coverage of evaluator/ and config_sy
 
 bench: $(FLOORS) ## measure, write benchmarks/results/, the README's table and its picture
 	@$(PYTHON) -m benchmarks.report $(ARGS)
+
+bench-sync: $(BUILD) ## measure syncing, hot loading and cold starts, write the results and the README's second table
+	@$(PYTHON) -m benchmarks.sync_report $(ARGS)
+
+bench-propagation: $(BUILD) ## a quarter of an hour: from a table write to the new answer, 100 times at two refresh intervals
+	@$(PYTHON) -m benchmarks.bench_propagation --keep $(ARGS)
 
 bench-gate: $(FLOORS) ## hold the budgets of benchmarks/budgets.toml
 	@$(PYTHON) -m benchmarks.gate $(ARGS)
