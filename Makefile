@@ -59,7 +59,7 @@ golden: $(BUILD) ## the golden cases: a folder each, with its disassembly and it
 conformance: $(BUILD) ## other evaluators' public suites, where their data are present
 	@$(PYTHON) -m pytest -n $(JOBS) -q tests/conformance $(ARGS)
 
-coverage: $(BUILD) ## the tests with branch coverage of evaluator/ and config_sync/
+coverage: $(BUILD) ## the tests with branch coverage of evaluator/, config_sync/ and handlers/
 	@scripts/coverage.sh $(VENV) $(JOBS)
 
 bench: $(FLOORS) ## measure, write benchmarks/results/, the README's table and its picture

@@ -55,8 +55,8 @@ def markdown(report: Report) -> str:
     for name in bench_lambda.BUNDLED:
         cold = functions["cold"][name]
         lines.append(
-            f"| cold start, snapshot bundled as a {name.split(', ')[-1]}, over a no-op function | {cold['own steps ms']:.1f} ms "
-            f"| ≤ {functions['bar ms']:g} ms |"
+            f"| cold start, snapshot bundled as a {name.split(', ')[-1]}, over a no-op function "
+            f"| {cold['own steps ms']:.1f} ms | ≤ {functions['bar ms']:g} ms |"
         )
     warm = functions["warm"]
     noop, ours = warm[bench_lambda.NOOP], warm[bench_lambda.BUNDLED[0]]

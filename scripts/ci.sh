@@ -46,11 +46,11 @@ test_leg() { # the README's own test command, with coverage switched on from out
 
 coverage_leg() {
     "$python" -m coverage json -q -o "$VENV/coverage.json" && "$python" -m coverage report --sort=cover | tail -15
-    "$python" scripts/coverage_gate.py "$VENV/coverage.json" evaluator=90 config_sync=90
+    "$python" scripts/coverage_gate.py "$VENV/coverage.json" evaluator=90 config_sync=90 handlers=90
 }
 
 pure_leg() { # what `import evaluator` is used by; the tests of both cores ran above
-    BURGEE_CORE=pure EVALUATOR_IMPL=pure make test ARGS="tests/evaluator tests/handlers tests/burgee tests/golden tests/conformance"
+    BURGEE_CORE=pure EVALUATOR_IMPL=pure make test ARGS="tests/evaluator tests/handlers tests/faults tests/golden tests/conformance"
 }
 
 oldest_leg() { # the same suite on the oldest Python, where there is one
