@@ -96,8 +96,8 @@ def allocations(evaluator_class: Any) -> list[Verdict]:
 
 
 def sizes() -> list[Verdict]:
-    measured = {"extensions": sum(bench_size.extensions().values()), "wheel": bench_size.wheel()}
-    verdicts = [_size(name, size) for name, size in measured.items()]
+    measured = {"extensions": sum(bench_size.extensions().values()), **bench_size.wheels()}
+    verdicts = [_size(name, measured[name]) for name in BUDGETS["sizes"]]
     growth = bench_cold.memory().get("growth")
     bar = BUDGETS["memory"]["growth"]
     if growth is None:

@@ -63,7 +63,7 @@ def run(rounds: int) -> Report:
     report: Report = {"machine": machine(), "rounds": rounds, "core": core}
     report["cold"] = bench_cold.cold()
     report["memory"] = bench_cold.memory()
-    report["sizes"] = bench_size.extensions() | {"wheel": bench_size.wheel()}
+    report["sizes"] = bench_size.extensions() | bench_size.wheels()
     report["allocations"] = bench_alloc.measure_all(Evaluator)
     report["instructions"] = bench_instructions.run()
     return report
@@ -102,7 +102,8 @@ def _ratio_row(name: str, words: str, core: dict[str, Any]) -> str:
 
 def _other_rows(report: Report) -> list[str]:
     peer, cold, memory, sizes = (report["core"].get("W2, eppo-server-sdk"), report["cold"], report["memory"], report["sizes"])
-    extensions = sum(size for name, size in sizes.items() if name != "wheel")
+    extensions = sum(size for name, size in sizes.items() if name not in bench_size.WHEELS)
+    whole, shipped = bench_size.WHEELS
     most = max(size for name, size in report["allocations"].items() if name.endswith("_noalloc"))
     budgets = BUDGETS
     rows = []
@@ -119,7 +120,9 @@ def _other_rows(report: Report) -> list[str]:
     rows += [
         f"| import, load 100 flags, first answer, over a bare interpreter | {cold['in all']:.1f} ms | | ≤ {bar:g} ms |",
         f"| extension modules together | {extensions / 1e3:.0f} kB | | ≤ {budgets['sizes']['extensions'] / 1e3:.0f} kB |",
-        f"| wheel | {sizes['wheel'] / 1e3:.0f} kB | | ≤ {budgets['sizes']['wheel'] / 1e3:.0f} kB |",
+        f"| what a function ships of the wheel: evaluator and handlers | {sizes[shipped] / 1e3:.0f} kB | "
+        f"| ≤ {budgets['sizes'][shipped] / 1e3:.0f} kB |",
+        f"| the whole wheel, with compiler, publisher and local platform | {sizes[whole] / 1e3:.0f} kB | | |",
     ]
     return rows
 
