@@ -1,7 +1,8 @@
 """One HTTP/1.1 connection with a hard deadline: every wait is for what is left of the time, whatever the peer does.
 
-For ``handlers._s3`` and ``handlers._credentials``. Only what reading an object needs: requests without a body, answers with a
-length, in chunks or up to the connection's end. ``socket`` and ``ssl`` are imported when the first connection is made.
+For ``handlers._s3``, ``handlers._credentials`` and ``handlers._aws_json``. Only what reading an object and calling AWS's JSON
+services need: requests that are one piece of bytes, answers with a length, in chunks or up to the connection's end. ``socket``
+and ``ssl`` are imported when the first connection is made.
 
 Deadlines are seconds of ``clock`` (``time.monotonic`` unless a test says otherwise). Nothing here raises anything but
 OriginError.
@@ -23,6 +24,8 @@ MAX_INTERIM_ANSWERS = 8  # 1xx before the answer itself
 MAX_ERROR_BYTES = 4 * 1024  # of the body of an answer that isn't the object
 MAX_CHUNK_LINE = 256
 READ_BYTES = 256 * 1024
+SEND_BYTES = 64 * 1024  # by TLS each piece is its own wait: the deadline is looked at before every one
+_WANT_READ = 2  # ``ssl.SSL_ERROR_WANT_READ``, as SSLWantReadError has it for its errno
 
 
 class Broken(Exception):
@@ -57,8 +60,10 @@ class Connection:
         self.reusable = False
         self.since = 0.0
 
-    def exchange(self, request: bytes, until: float, limit: int) -> Answer:
+    def exchange(self, request: bytes, until: float, limit: int, error_limit: int = MAX_ERROR_BYTES) -> Answer:
         """Sends the request and reads its answer; a body of at most ``limit`` bytes with status 200 or 206.
+
+        Of another status' body at most ``error_limit`` bytes are read; a longer one isn't ``complete``.
 
         When the time is up or the peer goes away in the middle of that body, the answer has what came and isn't ``complete``.
         Raises OriginError, and Broken when the connection ended before the answer's first byte.
@@ -69,7 +74,7 @@ class Connection:
         try:
             self._send(request)
             answer, version = self._head()
-            self._body(answer, limit)
+            self._body(answer, limit, error_limit)
         except Broken:
             if self._heard:
                 raise OriginError("protocol", "the server closed the connection in the middle of its answer's head") from None
@@ -78,6 +83,17 @@ class Connection:
         self.fresh = False
         self.since = self._clock()
         return answer
+
+    def is_quiet(self) -> bool:
+        """Whether an idle connection is still open and the peer has said nothing unasked: what may be used once more."""
+        try:
+            self._socket.settimeout(0)
+            self._socket.recv(1)
+        except BlockingIOError:
+            return True
+        except OSError as error:
+            return error.errno == _WANT_READ
+        return False
 
     def close(self) -> None:
         """Closes the descriptor and says nothing to the peer: in a forked child the TLS session is still the parent's."""
@@ -92,13 +108,17 @@ class Connection:
         self._socket.settimeout(left(self._until, self._clock))
 
     def _send(self, request: bytes) -> None:
-        self._wait()
-        try:
-            self._socket.sendall(request)
-        except TimeoutError:
-            raise _time_is_up() from None
-        except OSError as error:
-            raise Broken from error
+        """A peer that doesn't read, or reads a byte now and then, holds nobody beyond the deadline."""
+        rest = memoryview(request)
+        while rest:
+            self._wait()
+            try:
+                count = self._socket.send(rest[:SEND_BYTES])
+            except TimeoutError:
+                raise _time_is_up() from None
+            except OSError as error:
+                raise Broken from error
+            rest = rest[count:]
 
     def _fill(self, most: int = READ_BYTES) -> None:
         """Waits for more bytes. Raises Broken at the connection's end."""
@@ -146,14 +166,14 @@ class Connection:
 
     # --- body ---------------------------------------------------------------------------------------------------------
 
-    def _body(self, answer: Answer, limit: int) -> None:
+    def _body(self, answer: Answer, limit: int, error_limit: int) -> None:
         if answer.status in (204, 304):
             answer.complete = True
             return
         wanted = answer.status in (200, 206)
         pieces: list[bytes] = []
         try:
-            answer.complete = self._read_body(answer.headers, pieces, limit if wanted else MAX_ERROR_BYTES, wanted)
+            answer.complete = self._read_body(answer.headers, pieces, limit if wanted else error_limit, wanted)
         except Broken:
             answer.why = OriginError("refused", "the server closed the connection in the middle of the object")
         except OriginError as error:
