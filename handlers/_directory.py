@@ -63,6 +63,9 @@ class Directory:
     def prepare(self) -> None:
         """Nothing is needed."""
 
+    def prepare(self) -> None:
+        """Reading files needs nothing that isn't there."""
+
     def forget(self) -> None:
         """Nothing is kept."""
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 import os
 from _weakref import ref
 
+from evaluator.errors import BurgeeError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
     class Restarts(Protocol):
-        """A reader, as far as this module knows it."""
+        """A reader or a client, as far as this module knows it."""
 
         def restart(self) -> None: ...
+
+        def prepare(self) -> None: ...
 
 
 _followed: list[ref[Restarts]] = []
@@ -46,13 +50,25 @@ def _register_snap_start() -> None:
         hooks = import_module("snapshot_restore_py")
     except ImportError:
         return
-    hooks.register_before_snapshot(restart_all)
+    hooks.register_before_snapshot(before_snapshot)
     hooks.register_after_restore(restart_all)
+
+
+def before_snapshot() -> None:
+    """Every reader begins anew, and imports what its next look needs: the snapshot keeps the modules, and no request pays."""
+    restart_all()
+    for reader in _living():
+        try:
+            reader.prepare()
+        except BurgeeError:
+            continue  # its first use will find the same, and report it
 
 
 def restart_all() -> None:
     """Every reader there is begins anew."""
-    for known in _followed:
-        reader = known()
-        if reader is not None:
-            reader.restart()
+    for reader in _living():
+        reader.restart()
+
+
+def _living() -> list[Restarts]:
+    return [reader for known in _followed if (reader := known()) is not None]

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from handlers._origin import Reply
 
     class Origin(Protocol):
-        """``handlers._origin`` says what the two do."""
+        """``handlers._origin`` says what these do."""
 
         def get(self, name: str, etag: str | None = None, start: int = 0, *, until: float, limit: int) -> Reply: ...
+
+        def prepare(self) -> None: ...
 
         def forget(self) -> None: ...
 

@@ -202,6 +202,9 @@ class World:
 
     # --- the reader's side ----------------------------------------------------------------------------------------------
 
+    def prepare(self) -> None:
+        """Nothing: the store is in memory."""
+
     def forget(self) -> None:
         self.heard.clear()
 

@@ -53,6 +53,7 @@ class Memory:
         self.objects: dict[str, bytes] = {}
         self.log: list[str] = []
         self.forgotten = 0
+        self.prepared = 0
         self.trouble: dict[str, OriginError] = {}
         self.bytes_per_ms: float = 1e9
 
@@ -92,6 +93,9 @@ class Memory:
         came = rest[: int(left_ms * self.bytes_per_ms)]
         self.clocks.pass_(len(came) / self.bytes_per_ms)
         return Reply(206 if start else 200, tag, came, len(came) == len(rest), len(data), start)
+
+    def prepare(self) -> None:
+        self.prepared += 1
 
     def forget(self) -> None:
         self.forgotten += 1

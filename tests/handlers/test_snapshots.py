@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from evaluator.snapshot.manifest import POINTER
+from handlers import _lifecycle
 from handlers._origin import OriginError
 from handlers._snapshots import reader, reset_reader
 from tests.handlers.stores import Rig, lay_out, snapshot
@@ -78,3 +79,20 @@ def test_the_process_has_one_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert (served.version, served.source) == (3, "scratch")
     finally:
         reset_reader()
+
+
+def test_before_a_snapshot_of_the_process_readers_prepare_and_nothing_that_fails_stops_it() -> None:
+    """SnapStart: what a first look would import and read is done before the snapshot, and keeps no connection."""
+    rig = Rig()
+    rig.store.publish(1, "one")
+    rig.reader.current()
+    before = rig.store.forgotten
+    _lifecycle.before_snapshot()
+    assert (rig.store.prepared, rig.store.forgotten) == (1, before + 1)
+    rig.store.prepare = _broken  # type: ignore[method-assign]
+    _lifecycle.before_snapshot()
+    assert rig.reader.current() is not None
+
+
+def _broken() -> None:
+    raise OriginError("tls", "no certificates")

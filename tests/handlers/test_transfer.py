@@ -25,6 +25,9 @@ class Script:
         self.asked.append((etag, start, limit))
         return self._replies.pop(0)
 
+    def prepare(self) -> None:
+        raise AssertionError("a transfer doesn't prepare")
+
     def forget(self) -> None:
         raise AssertionError("a transfer doesn't forget")
 
