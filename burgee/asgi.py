@@ -10,7 +10,7 @@ from typing import Any
 
 from evaluator import Evaluator
 from handlers._http import MAX_BODY_BYTES, Cors, Request, Response
-from handlers.ofrep import respond
+from handlers._ofrep import respond
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -7,13 +7,13 @@ bits into a float before anybody can refuse it.
 
 from __future__ import annotations
 
-from json.decoder import JSONDecoder
+from json.decoder import JSONDecodeError, JSONDecoder
 
-from handlers._http import to_json
+from handlers._http import most_bytes, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 MAX_KEYS = 50  # in the context itself
@@ -29,25 +29,53 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(name)
 
 
-_decode = JSONDecoder(parse_constant=_refuse_constant).decode  # NaN and Infinity aren't JSON
+# NaN and Infinity aren't JSON. The scanner is the C part of ``decode``, which looks for white space with expressions around it.
+_scan: Callable[[str, int], tuple[Any, int]] = JSONDecoder(parse_constant=_refuse_constant).scan_once  # type: ignore[attr-defined]
+_WHITE_SPACE = " \t\n\r"
 
 
-def read_context(body: bytes) -> Context | str:
+class NotJson(ValueError):
+    """A text that isn't JSON at all, or bytes that aren't UTF-8."""
+
+
+class Unbearable(ValueError):
+    """JSON that nobody should read: nested without end, integers of thousands of digits, NaN and its like."""
+
+
+def parse(text: str | bytes) -> object:
+    """The value of a JSON text. Raises NotJson and Unbearable."""
+    try:
+        if isinstance(text, bytes):
+            text = text.decode()
+        if text[:1] != "{":
+            text = text.strip(_WHITE_SPACE)
+        found, end = _scan(text, 0)
+    except (StopIteration, JSONDecodeError, UnicodeDecodeError) as error:
+        raise NotJson from error
+    except (ValueError, RecursionError) as error:
+        raise Unbearable from error
+    if end != len(text) and text[end:].strip(_WHITE_SPACE):
+        raise NotJson
+    return found
+
+
+def read_context(body: str | bytes) -> Context | str:
     """The context of an evaluation request ``{"context": {…}}``, or the sentence that says why it can't be used.
 
     ``user_id`` stands in for a missing ``targetingKey``. A null ``targetingKey`` is a missing one.
     """
     try:
-        document = _decode(body.decode())
-    except (ValueError, RecursionError):
+        document = parse(body)
+    except ValueError:
         return "the request body is not JSON"
     context = document.get("context") if type(document) is dict else None
     if type(context) is not dict:
         return "the request body needs a context, and that must be an object"
-    return _check(context, len(body)) or _with_targeting_key(context)
+    return check(context, most_bytes(body)) or _with_targeting_key(context)
 
 
-def _check(context: Context, body_bytes: int) -> str | None:
+def check(context: Context, body_bytes: int) -> str | None:
+    """The sentence that says why a context is refused; None if it isn't. ``body_bytes``: at least as many as it came in."""
     if len(context) > MAX_KEYS:
         return f"the context has more than {MAX_KEYS} keys"
     if problem := _check_children(context.values(), 1):

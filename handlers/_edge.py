@@ -1,24 +1,26 @@
-"""What a Lambda behind a Function URL does around its endpoint: reader, CORS, version headers, and what to say when all fails.
+"""What stands around every endpoint, where a request begins and ends: reader, CORS, access, tracking, telemetry, the last 500.
 
-For the handlers with an endpoint of their own. On the cold path: the reader is imported when a function is prepared, so that
-importing a handler elsewhere (``burgee serve``, tests) reads no environment and touches no disk.
+A handler has ``respond(request, served, edge)`` and hands its events to ``serve``. For the handlers with an endpoint. On the
+cold path: what reads the environment is imported when a function is prepared, so that importing a handler elsewhere
+(``burgee serve``, tests) reads no environment and touches no disk.
 """
 
 from __future__ import annotations
 
 import os
+from time import monotonic
 
 from evaluator.errors import BurgeeError
-from handlers._function_url import read_event, result_of
-from handlers._http import SAME_ORIGIN, Cors, Request, finish, problem
+from handlers._events import read_event, result_of
+from handlers._http import SAME_ORIGIN, Cors, Request, finish, problem, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Protocol
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol
 
-    from handlers._function_url import Event, Result
-    from handlers._http import Response
+    from handlers._events import Event, Result
+    from handlers._http import Reasons, Response, Row
     from handlers._scratch import Served
 
     class Source(Protocol):
@@ -27,43 +29,196 @@ if TYPE_CHECKING:
         def served(self) -> Served | None: ...
         def age_ms(self) -> int | None: ...
 
-    # request, what is served, its age, CORS, and who hears of unforeseen errors
-    Respond = Callable[[Request, Served | None, int | None, Cors, Callable[[BaseException], object]], Response]
+    class Access(Protocol):
+        """Who may ask, and how often."""
+
+        def check(self, request: Request, event: Event) -> Response | None:
+            """The refusal (401, 403, 429), or None. Asked before anything is read of a body, also for OPTIONS and health."""
+
+    class Tracker(Protocol):
+        """Where events of what was evaluated go. Nothing here raises."""
+
+        @property
+        def pending(self) -> bool:
+            """Whether ``flush`` has anything to do."""
+
+        def track(self, event: dict[str, object]) -> None:
+            """Takes one event."""
+
+        def track_flags(self, request: Request, user_id: object, context: Mapping[str, object], rows: list[Row]) -> None:
+            """Takes the evaluations of one request. What of the context may leave the process is the tracker's to know."""
+
+        def flush(self, until: float) -> None:
+            """Sends what it holds, by ``until`` (seconds of ``time.monotonic``) at the latest; keeps or counts the rest."""
+
+    class Telemetry(Protocol):
+        """The log line and the metrics of a request (``_telemetry.Telemetry``). Nothing here raises."""
+
+        def begin(self) -> int:
+            """A request has come: the moment, for ``end``."""
+
+        def end(
+            self,
+            started: int,
+            context: Any,
+            request_id: str | None,
+            source_ip: str | None,
+            route: str,
+            status: int,
+            served: Served | None = None,
+            age_ms: int | None = None,
+            reasons: Reasons = None,
+            flag: str | None = None,
+            fields: Mapping[str, object] | None = None,
+        ) -> None:
+            """Its answer is complete. ``route``, ``reasons``, ``flag`` and ``fields`` are the request's ``account``."""
+
+    # request, what is served, and the surroundings
+    Respond = Callable[[Request, Served | None, "Edge"], Response]
 
 ORIGINS = "BURGEE_ALLOW_ORIGINS"
-_NO_REQUEST = Request("GET", "/")
-_INTERNAL = "an internal error kept the request from being answered"
+MAX_BATCH = "BURGEE_MAX_BATCH"
+DEFAULT_MAX_BATCH = 100
+MOST_BATCH = 10_000
+TRACKING_BUDGET_S = 0.02  # what a request may wait for its events to leave
+INTERNAL = "Internal server error: the request could not be answered"
 
 
 class ConfigurationError(BurgeeError, ValueError):
     """A setting in the environment is wrong. The message names the variable and is fit for logs, not for clients."""
 
 
+class OpenAccess:
+    """Everybody may ask."""
+
+    def check(self, request: Request, event: Event) -> Response | None:
+        return None
+
+
+class NoTracker:
+    """Nothing is tracked."""
+
+    pending = False
+
+    def track(self, event: dict[str, object]) -> None:
+        return
+
+    def track_flags(self, request: Request, user_id: object, context: Mapping[str, object], rows: list[Row]) -> None:
+        return
+
+    def flush(self, until: float) -> None:
+        return
+
+
+class NoTelemetry:
+    """Nothing is said."""
+
+    def begin(self) -> int:
+        return 0
+
+    def end(self, *_: object) -> None:
+        return
+
+
 class Edge:
-    """One function's surroundings, made once per process by ``prepare``."""
+    """One function's surroundings, made once per process by ``prepare``. ``max_batch``: flags in one request."""
 
-    __slots__ = ("_cors", "_source")
+    __slots__ = ("_stamped", "access", "cors", "max_batch", "reader", "telemetry", "tracker")
 
-    def __init__(self, source: Source, cors: Cors) -> None:
-        self._source = source
-        self._cors = cors
+    def __init__(
+        self,
+        reader: Source,
+        cors: Cors = SAME_ORIGIN,
+        access: Access | None = None,
+        tracker: Tracker | None = None,
+        telemetry: Telemetry | None = None,
+        max_batch: int = DEFAULT_MAX_BATCH,
+    ) -> None:
+        self.reader = reader
+        self.cors = cors
+        self.access: Access = access or OpenAccess()
+        self.tracker: Tracker = tracker or NoTracker()
+        self.telemetry: Telemetry = telemetry or NoTelemetry()
+        self.max_batch = max_batch
+        self._stamped: tuple[Served | None, Cors] = (None, cors)
 
-    def answer(self, event: Event, respond: Respond, report: Callable[[BaseException], object]) -> Result:
+    def answer(self, event: Event, context: object, respond: Respond) -> Result:
         """The result for one event."""
+        started = self.telemetry.begin()
+        served = age_ms = None
         request = read_event(event)
         if isinstance(request, str):
-            return result_of(finish(problem(400, request), _NO_REQUEST, self._cors))
-        served = self._source.served()
-        age_ms = self._source.age_ms()
-        response = respond(request, served, age_ms, self._cors, report)
-        if served is not None:
-            headers = response.headers
-            headers["X-Burgee-Version"] = str(served.version)
-            headers["X-Burgee-Snapshot"] = served.snapshot_version
-            if age_ms is not None:
-                headers["X-Burgee-Age-Ms"] = str(age_ms)
-        return result_of(response)
+            response, request = problem(400, request), Request("GET", "/")
+        else:
+            try:
+                refused = self.access.check(request, event)
+                if refused is None:
+                    served = self.reader.served()
+                    age_ms = self.reader.age_ms()
+                    response = respond(request, served, self)
+                else:
+                    response = refused
+            except Exception as error:  # the last line of defence: whatever it is, it isn't the client's to read
+                log_error(error, context, request.request_id)
+                response = refusal(request, 500, INTERNAL)
+        if not request.request_id:
+            request.request_id = getattr(context, "aws_request_id", None) or ""
+        self._stamp(response, request, served, age_ms)
+        result = result_of(response, event)
+        self._conclude(request, response, served, age_ms, started, context)
+        return result
 
+    def _stamp(self, response: Response, request: Request, served: Served | None, age_ms: int | None) -> None:
+        """The headers that every response carries, and which snapshot it comes from."""
+        stamped, cors = self._stamped
+        if stamped is not served:
+            cors = self.cors.also(_version_headers(served))
+            self._stamped = (served, cors)
+        finish(response, request, cors)
+        if age_ms is not None and served is not None:
+            response.headers["X-Burgee-Age-Ms"] = str(age_ms)
+
+    def _conclude(
+        self,
+        request: Request,
+        response: Response,
+        served: Served | None,
+        age_ms: int | None,
+        started: int,
+        context: object,
+    ) -> None:
+        """Tracking and telemetry: no failure of theirs is worth an answer."""
+        try:
+            tracker = self.tracker
+            if request.evaluated is not None:
+                tracker.track_flags(request, *request.evaluated)
+            if tracker.pending:
+                tracker.flush(monotonic() + TRACKING_BUDGET_S)
+            route, reasons, flag, fields = request.account
+            self.telemetry.end(
+                started,
+                context,
+                request.request_id,
+                request.source_ip,
+                route,
+                response.status,
+                served,
+                age_ms,
+                reasons,
+                flag,
+                fields,
+            )
+        except Exception as error:
+            log_error(error, context, request.request_id)
+
+
+def _version_headers(served: Served | None) -> dict[str, str]:
+    if served is None:
+        return {}
+    return {"X-Burgee-Version": str(served.version), "X-Burgee-Snapshot": served.snapshot_version}
+
+
+# --- the process's own --------------------------------------------------------------------------------------------------
 
 _of_process: dict[str, Edge] = {}
 
@@ -72,14 +227,23 @@ def prepare() -> Edge:
     """The process's surroundings, from the environment. Raises ConfigurationError."""
     made = _of_process.get("edge")
     if made is None:
-        from handlers._snapshots import reader
-
         try:
-            cors = Cors(_origins(os.environ.get(ORIGINS, "")))
-            made = _of_process["edge"] = Edge(reader(), cors)
+            made = _of_process["edge"] = _from_environment(os.environ)
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
     return made
+
+
+def _from_environment(environment: Mapping[str, str]) -> Edge:
+    """Raises ValueError, naming the variable."""
+    from handlers._settings import number
+    from handlers._snapshots import reader
+
+    return Edge(
+        reader(),
+        Cors(_origins(environment.get(ORIGINS, ""))),
+        max_batch=number(environment, MAX_BATCH, DEFAULT_MAX_BATCH, "a number of flags", MOST_BATCH),
+    )
 
 
 def prepare_in_lambda() -> None:
@@ -102,15 +266,24 @@ def reset_edge() -> None:
 
 def serve(event: Event, context: object, respond: Respond) -> Result:
     """The result for any event. Raises nothing; what is unforeseen is logged and answered by a bare 500."""
-
-    def report(error: BaseException) -> None:
-        log_error(error, context)
-
     try:
-        return (_of_process.get("edge") or prepare()).answer(event, respond, report)
+        return (_of_process.get("edge") or prepare()).answer(event, context, respond)
     except Exception as error:
-        report(error)
-        return result_of(finish(problem(500, _INTERNAL), _NO_REQUEST, SAME_ORIGIN))
+        log_error(error, context)
+        return _internal(event, context)
+
+
+def _internal(event: Event, context: object) -> Result:
+    """A well-formed 500 where there are no surroundings (requirement FLH-10)."""
+    request = Request("GET", "/")
+    try:
+        found = read_event(event)
+        if not isinstance(found, str):
+            request = Request(found.method, found.path, request_id=found.request_id)
+    except Exception as error:
+        log_error(error, context)
+    request.request_id = request.request_id or getattr(context, "aws_request_id", None) or ""
+    return result_of(finish(refusal(request, 500, INTERNAL), request, SAME_ORIGIN), event)
 
 
 def _origins(text: str) -> tuple[str, ...]:
@@ -123,7 +296,7 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
-def log_error(error: BaseException, context: object) -> None:
+def log_error(error: BaseException, context: object, request_id: str = "") -> None:
     """One line of JSON on standard output, where Lambda collects logs. Raises nothing.
 
     Of an unforeseen error it has the type and the place only: its text may hold what a user sent (requirement SEC-08).
@@ -136,7 +309,8 @@ def log_error(error: BaseException, context: object) -> None:
         "error": type(error).__name__,
         "where": _where(error),
         "function": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
-        "request_id": getattr(context, "aws_request_id", None),
+        "function_request_id": getattr(context, "aws_request_id", None),
+        "request_id": request_id or getattr(context, "aws_request_id", None),
     }
     try:
         print(dumps(document, default=str), flush=True)

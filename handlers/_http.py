@@ -11,8 +11,15 @@ from json.encoder import JSONEncoder, encode_basestring
 
 TYPE_CHECKING = False  # `typing` costs 5 ms to import and is needed by type checkers alone
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    # key, id, enabled, detail and variant of one flag's answer
+    Row = tuple[str, object, bool, str, str | None]
+    Evaluated = tuple[object, Mapping[str, object], list[Row]]  # who was asked about, in which context, and the answers
+    Reasons = str | Mapping[str, int] | None  # the detail of one answer; how many of each; there was none
+    Account = tuple[str, Reasons, str | None, Mapping[str, object] | None]  # route, reasons, flag, and more fields
+
+_OWN_PATHS = ("/feature-flags/", "/assign")
 MAX_BODY_BYTES = 256 * 1024
 
 # Sent with every response (requirement FLH-06).
@@ -22,79 +29,135 @@ SECURITY_HEADERS: dict[str, str] = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "Cache-Control": "no-store, no-cache, must-revalidate, max-age=0",
 }
+_EXPOSED = "ETag, Retry-After, X-Request-Id, X-Burgee-Version, X-Burgee-Snapshot, X-Burgee-Age-Ms"
 _PREFLIGHT_SECONDS = "600"
+_NO_ACCOUNT: Account = ("other", None, None, None)
 
 
 class Request:
-    """One request. ``method`` in capitals; ``path`` as it was sent (percent-encoded); ``headers`` by lower-case name."""
+    """One request. ``method`` in capitals; ``path`` as it was sent (percent-encoded); ``headers`` by lower-case name.
 
-    __slots__ = ("body", "headers", "method", "path", "query")
+    ``body``: bytes, or the text of a body that came as text; ``query``: as it was sent, without ``?``; ``parameters``: the
+    query decoded, where the host has done that. ``request_id`` and ``source_ip`` are empty where the host knows none.
+
+    What an endpoint leaves on it for those who come after: ``evaluated``, the flags that were answered, for tracking; and
+    ``account``, what the log line says of it.
+    """
+
+    __slots__ = ("_parameters", "account", "body", "evaluated", "headers", "method", "path", "query", "request_id", "source_ip")
 
     def __init__(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"", query: str = ""
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str = b"",
+        query: str = "",
+        request_id: str = "",
+        source_ip: str = "",
+        parameters: Mapping[str, str] | None = None,
     ) -> None:
         self.method = method
         self.path = path
         self.query = query
         self.headers: Mapping[str, str] = {} if headers is None else headers
         self.body = body
+        self.request_id = request_id
+        self.source_ip = source_ip
+        self._parameters = parameters
+        self.evaluated: Evaluated | None = None
+        self.account: Account = _NO_ACCOUNT
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """The query's parameters, decoded. The last of several values under one name."""
+        found = self._parameters
+        if found is None:
+            found = self._parameters = parse_query(self.query)
+        return found
+
+    def query_value(self, name: str) -> str | None:
+        """One parameter of the query, decoded; None without it."""
+        return self.parameters.get(name)
 
 
 class Response:
-    """One response. ``headers`` by canonical name; a body, when there is one, is JSON in UTF-8."""
+    """One response. ``headers`` by canonical name; ``content`` is JSON, as text or as its UTF-8; empty: there is no body."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("content", "headers", "status")
 
-    def __init__(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
+    def __init__(self, status: int, content: str | bytes = "", headers: dict[str, str] | None = None) -> None:
         self.status = status
-        self.body = body
+        self.content = content
         self.headers: dict[str, str] = {} if headers is None else headers
 
+    @property
+    def body(self) -> bytes:
+        """The content in UTF-8."""
+        content = self.content
+        return content.encode() if isinstance(content, str) else content
+
+    @property
+    def text(self) -> str:
+        """The content as text."""
+        content = self.content
+        return content if isinstance(content, str) else content.decode()
+
     def __repr__(self) -> str:
-        return f"Response({self.status}, {self.body!r}, {self.headers!r})"
+        return f"Response({self.status}, {self.content!r}, {self.headers!r})"
 
 
 class Cors:
-    """Who may read responses in a browser: an allow-list of origins (requirement FLH-07).
+    """The headers that every response carries, and who may read responses in a browser: an allow-list of origins (FLH-07).
 
     Empty (the default) lets no other origin in. A listed origin is echoed with ``Vary: Origin``; ``*`` works only when it is
-    listed itself. Credentials are never allowed.
+    listed itself. Credentials are never allowed. ``standing``: more headers for every response.
     """
 
-    __slots__ = ("_constant", "any_origin", "origins")
+    __slots__ = ("_listed", "_methods", "_others", "any_origin", "origins")
 
-    def __init__(self, origins: tuple[str, ...] = (), methods: str = "POST,OPTIONS") -> None:
+    def __init__(
+        self, origins: Iterable[str] = (), methods: str = "GET,POST,OPTIONS", standing: Mapping[str, str] | None = None
+    ) -> None:
         self.origins = frozenset(origins)
         self.any_origin = "*" in self.origins
-        self._constant = {
+        self._methods = methods
+        self._others = {
+            "Content-Type": "application/json",
+            **SECURITY_HEADERS,
             "Access-Control-Allow-Headers": "Content-Type,X-Amz-Date,Authorization,X-Api-Key,If-None-Match",
             "Access-Control-Allow-Methods": methods,
-            "Access-Control-Expose-Headers": "ETag, Retry-After, X-Burgee-Version, X-Burgee-Snapshot, X-Burgee-Age-Ms",
+            "Access-Control-Expose-Headers": _EXPOSED,
+            **(standing or {}),
         }
-        if self.origins and not self.any_origin:
-            self._constant["Vary"] = "Origin"
+        self._listed: dict[str, dict[str, str]] = {}
+        if self.any_origin:
+            self._others["Access-Control-Allow-Origin"] = "*"
+        elif self.origins:
+            self._others["Vary"] = "Origin"
+            self._listed = {origin: {**self._others, "Access-Control-Allow-Origin": origin} for origin in self.origins}
+
+    def also(self, standing: Mapping[str, str]) -> Cors:
+        """The same with these headers on every response as well."""
+        return Cors(self.origins, self._methods, standing)
 
     def headers(self, origin: str | None) -> dict[str, str]:
-        """The CORS headers of a response to a request from ``origin`` (its ``Origin`` header)."""
-        headers = self._constant.copy()
-        if self.any_origin:
-            headers["Access-Control-Allow-Origin"] = "*"
-        elif origin is not None and origin in self.origins:
-            headers["Access-Control-Allow-Origin"] = origin
-        return headers
+        """The headers of a response to a request from ``origin`` (its ``Origin`` header): a dict of the caller's own."""
+        return self._listed.get(origin, self._others).copy()  # type: ignore[arg-type]  # None is in no list
 
 
 SAME_ORIGIN = Cors()
 
 
 def finish(response: Response, request: Request, cors: Cors) -> Response:
-    """The response with the headers that all of them carry; its own win."""
+    """The response itself, now with the headers that all of them carry; its own win."""
     headers = cors.headers(request.headers.get("origin"))
-    headers.update(SECURITY_HEADERS)
-    if response.body:
-        headers["Content-Type"] = "application/json"
-    headers.update(response.headers)
-    return Response(response.status, response.body, headers)
+    if request.request_id:
+        headers["X-Request-Id"] = request.request_id
+    if response.headers:
+        headers.update(response.headers)
+    response.headers = headers
+    return response
 
 
 def preflight(methods: str) -> Response:
@@ -103,8 +166,15 @@ def preflight(methods: str) -> Response:
 
 
 def problem(status: int, details: str, headers: dict[str, str] | None = None) -> Response:
-    """A refusal that isn't about a flag. ``details`` is ours, with nothing of the request or an exception in it."""
-    return Response(status, f'{{"errorDetails":{quote_json(details)}}}'.encode(), headers)
+    """A refusal as OFREP writes it. ``details`` is ours, with nothing of the request or an exception in it."""
+    return Response(status, f'{{"errorDetails":{quote_json(details)}}}', headers)
+
+
+def refusal(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    """A refusal in the words of the path that was asked: ``error`` below our own endpoints', ``errorDetails`` elsewhere."""
+    if request.path.startswith(_OWN_PATHS):
+        return Response(status, f'{{"error":{quote_json(message)}}}', headers)
+    return problem(status, message, headers)
 
 
 quote_json = encode_basestring  # str -> its JSON text, non-ASCII as it is; in C
@@ -122,6 +192,28 @@ def is_json(content_type: str | None) -> bool:
         return True
     kind = content_type.split(";", 1)[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def most_bytes(body: bytes | str) -> int:
+    """How many bytes a body may have in UTF-8, without encoding it: exact but for text beyond ASCII, of which it is a bound."""
+    return len(body) * 4 if type(body) is str and not body.isascii() else len(body)
+
+
+def is_too_large(body: bytes | str) -> bool:
+    """Whether a body has more than ``MAX_BODY_BYTES`` in UTF-8."""
+    if most_bytes(body) <= MAX_BODY_BYTES:
+        return False
+    return type(body) is bytes or len(body.encode("utf-8", "replace")) > MAX_BODY_BYTES  # type: ignore[union-attr]
+
+
+def parse_query(query: str) -> dict[str, str]:
+    """The parameters of a query as HTML forms and most clients write them: ``+`` is a space; no ``=``: empty."""
+    found = {}
+    for part in query.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            found[unquote(name.replace("+", " "))] = unquote(value.replace("+", " "))
+    return found
 
 
 def unquote(text: str) -> str:

@@ -84,7 +84,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         public_keys=_public_keys(get("BURGEE_PUBLIC_KEYS", "")),
         region=get("AWS_REGION") or get("AWS_DEFAULT_REGION") or None,
         endpoint=get("AWS_ENDPOINT_URL_S3") or get("AWS_ENDPOINT_URL") or None,
-        max_bytes=_number(environment, "BURGEE_MAX_BYTES", MAX_BYTES, "a number of bytes", 2**31),
+        max_bytes=number(environment, "BURGEE_MAX_BYTES", MAX_BYTES, "a number of bytes", 2**31),
     )
 
 
@@ -95,17 +95,18 @@ def _is_place(store: str) -> bool:
 
 
 def _milliseconds(environment: Mapping[str, str], name: str, default: int) -> int:
-    return _number(environment, name, default, "a number of milliseconds", LONGEST_MS)
+    return number(environment, name, default, "a number of milliseconds", LONGEST_MS)
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, what: str, most: int) -> int:
+def number(environment: Mapping[str, str], name: str, default: int, what: str, most: int) -> int:
+    """A whole number from 1 to ``most``. Raises ValueError, naming the variable; ``what`` says what it counts."""
     text = environment.get(name, "")
     if not text:
         return default
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
-    if not 1 <= number <= most:
+    found = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
+    if not 1 <= found <= most:
         raise ValueError(f"{name} is {text!r}; it must be {what} from 1 to {most}")
-    return number
+    return found
 
 
 def _public_keys(text: str) -> tuple[bytes, ...]:

@@ -1,210 +1,32 @@
-"""OFREP, the OpenFeature Remote Evaluation Protocol: pure functions from a request and an evaluator to a response.
+"""The Lambda function that answers OFREP and nothing else (docs/function-url.md); ``handlers.flags`` answers more.
 
-``respond`` is the whole endpoint; ``single``, ``bulk`` and ``health`` are its parts, for handlers with their own routing. What
-they answer, and why: ``docs/ofrep.md``. ``handler`` is the Lambda function behind a Function URL (docs/function-url.md). For
-Lambda and ``burgee serve``. On the cold path: imports neither boto3 nor yaml, msgspec or config_sync.
+``FLAGS_PATH``, ``HEALTH_PATH`` and ``respond`` are the endpoint itself, for hosts of their own. On the cold path: imports
+neither boto3 nor yaml, msgspec or config_sync.
 """
 
 from __future__ import annotations
 
-import mmh3
-
-from evaluator.reasons import MESSAGES
-from handlers._context import Context, read_context
-from handlers._edge import prepare_in_lambda, serve
-from handlers._http import (
-    MAX_BODY_BYTES,
-    SAME_ORIGIN,
-    Cors,
-    Request,
-    Response,
-    finish,
-    is_json,
-    preflight,
-    problem,
-    quote_json,
-    to_json,
-    unquote,
-)
+from handlers._edge import Edge, prepare_in_lambda, serve
+from handlers._ofrep import FLAGS_PATH, HEALTH_PATH, answer, respond
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from evaluator import Evaluation, Evaluator
-    from handlers._function_url import Event, Result
+    from handlers._events import Event, Result
+    from handlers._http import Request, Response
     from handlers._scratch import Served
 
-    Report = Callable[[BaseException], object]
-
-FLAGS_PATH = "/ofrep/v1/evaluate/flags"
-HEALTH_PATH = "/health"
-
-_POST = "POST, OPTIONS"
-_GET = "GET, HEAD, OPTIONS"
-_RETRY_SECONDS = "1"
-
-
-def respond(
-    request: Request,
-    evaluator: Evaluator | None,
-    cors: Cors = SAME_ORIGIN,
-    now: float | None = None,
-    report: Report | None = None,
-    standing: tuple[int, int | None] | None = None,
-) -> Response:
-    """Answers any request. Raises nothing: an unforeseen error is handed to ``report``, and the client gets a bare 500.
-
-    ``evaluator`` None: no snapshot has been loaded yet, which is 503. ``now`` is epoch milliseconds; left out, the evaluator
-    reads the clock if some flag depends on it. ``standing``, for the health check: the version that is served, and how many
-    milliseconds ago the store confirmed it (None: never).
-    """
-    try:
-        response = _route(request, evaluator, now, standing)
-    except Exception as error:  # the last line of defence: whatever it is, it isn't the client's to read
-        if report is not None:
-            report(error)
-        response = problem(500, "an internal error kept the request from being answered")
-    return finish(response, request, cors)
-
-
-def _route(
-    request: Request, evaluator: Evaluator | None, now: float | None, standing: tuple[int, int | None] | None
-) -> Response:
-    path = request.path
-    if path.startswith(FLAGS_PATH):
-        rest = path[len(FLAGS_PATH) :]
-        if not rest:
-            return _refusal(request, _POST) or (_not_yet() if evaluator is None else bulk(request, evaluator, now))
-        if rest[0] == "/":
-            key = unquote(rest[1:])
-            return _refusal(request, _POST) or (_not_yet() if evaluator is None else single(request, evaluator, key, now))
-    elif path == HEALTH_PATH:
-        return _wrong_method(request.method, _GET) or (_not_yet() if evaluator is None else health(evaluator, standing))
-    return problem(404, "there is nothing at this path")
-
-
-def _not_yet() -> Response:
-    """No snapshot, which is nobody's definite answer: never a 404 (requirements FLG-10 and ASG-22)."""
-    return problem(503, "no snapshot of the flags has been loaded yet: try again", {"Retry-After": _RETRY_SECONDS})
-
-
-def _refusal(request: Request, methods: str) -> Response | None:
-    """What a request that can't be an evaluation gets, before its body is looked at."""
-    if response := _wrong_method(request.method, methods):
-        return response
-    if len(request.body) > MAX_BODY_BYTES:
-        return problem(413, f"the request body is larger than {MAX_BODY_BYTES} bytes")
-    if not is_json(request.headers.get("content-type")):
-        return problem(415, "the request body must be application/json")
-    return None
-
-
-def _wrong_method(method: str, methods: str) -> Response | None:
-    if method == "OPTIONS":
-        return preflight(methods)
-    if method not in methods.split(", "):
-        return problem(405, "this path does not answer this method", {"Allow": methods})
-    return None
-
-
-# --- one flag ---------------------------------------------------------------------------------------------------------
-
-
-def single(request: Request, evaluator: Evaluator, key: str, now: float | None = None) -> Response:
-    """Evaluates the flag ``key`` (decoded) in the request's context: 200, 400 or 404."""
-    context = read_context(request.body)
-    if isinstance(context, str):
-        return Response(400, _failure(key, "INVALID_CONTEXT", context))
-    evaluation = evaluator.evaluate(key, context, now)
-    code = evaluation.error_code
-    if code is None:
-        return Response(200, _success(evaluation))
-    status = 404 if code == "FLAG_NOT_FOUND" else 400
-    return Response(status, _failure(key, code, MESSAGES[code], evaluation.metadata))
-
-
-def _success(evaluation: Evaluation) -> bytes:
-    """An evaluation as OFREP writes it. No ``value`` means: the caller's own default."""
-    text = f'{{"key":{quote_json(evaluation.flag_key)},"reason":"{evaluation.reason}"'
-    if evaluation.variant is not None:
-        text += f',"variant":{quote_json(evaluation.variant)}'
-    value = evaluation.value
-    if value is not None:
-        text += f',"value":{to_json(value)}'
-    return (text + _metadata(evaluation.metadata)).encode()
-
-
-def _failure(key: str, code: str, details: str, metadata: dict[str, object] | None = None) -> bytes:
-    text = f'{{"key":{quote_json(key)},"errorCode":"{code}","errorDetails":{quote_json(details)}'
-    return (text + _metadata(metadata)).encode()
-
-
-def _metadata(metadata: dict[str, object] | None) -> str:
-    return f',"metadata":{to_json(metadata)}}}' if metadata else "}"
-
-
-# --- all flags --------------------------------------------------------------------------------------------------------
-
-
-def bulk(request: Request, evaluator: Evaluator, now: float | None = None) -> Response:
-    """Evaluates every flag in the request's context: 200 with an ETag, 304 without a body, or 400."""
-    context = read_context(request.body)
-    if isinstance(context, str):
-        return Response(400, f'{{"errorCode":"INVALID_CONTEXT","errorDetails":{quote_json(context)}}}'.encode())
-    version = evaluator.snapshot_version
-    body = evaluator.evaluate_all_json(context, now)
-    tag = entity_tag(version, context, body)
-    if matches(request.headers.get("if-none-match"), tag):
-        return Response(304, headers={"ETag": tag})
-    return Response(200, body, {"ETag": tag})
-
-
-def entity_tag(version: str, context: Context, body: bytes) -> str:
-    """A quoted tag over the snapshot, the context and the results: a new user or a passing date changes it, not only a publish.
-
-    MurmurHash3_x64_128, because it is at hand and quick (25 kB in 4 µs); a caller who forges a collision fools itself only.
-    """
-    seen = f"{version}\n{sorted(context.items())!a}\n".encode()
-    return f'"{mmh3.hash_bytes(seen + body, x64arch=True).hex()}"'
-
-
-def matches(header: str | None, tag: str) -> bool:
-    """Whether an If-None-Match names ``tag``: leniently: clients echo tags in every form (``W/``, lists, unquoted, ``*``)."""
-    if header is None:
-        return False
-    bare = tag.strip('"')
-    return any(_bare(candidate) in (bare, "*") for candidate in header.split(","))
-
-
-def _bare(candidate: str) -> str:
-    return candidate.strip().removeprefix("W/").strip('"')
-
-
-# --- health -----------------------------------------------------------------------------------------------------------
-
-
-def health(evaluator: Evaluator, standing: tuple[int, int | None] | None = None) -> Response:
-    """That this process answers, from which snapshot and, where there is a store, from which version of how long ago."""
-    text = f'{{"status":"ok","snapshot_version":{quote_json(evaluator.snapshot_version)}'
-    if standing is not None:
-        version, age_ms = standing
-        text += f',"version":{version},"age_ms":{"null" if age_ms is None else age_ms}'
-    return Response(200, (text + "}").encode())
-
-
-# --- the Lambda function ----------------------------------------------------------------------------------------------
+__all__ = ["FLAGS_PATH", "HEALTH_PATH", "handler", "respond"]
 
 
 def handler(event: Event, context: object) -> Result:
-    """Lambda's entry point behind a Function URL. Raises nothing."""
-    return serve(event, context, _respond_served)
+    """Lambda's entry point. Raises nothing."""
+    return serve(event, context, _respond)
 
 
-def _respond_served(request: Request, served: Served | None, age_ms: int | None, cors: Cors, report: Report) -> Response:
+def _respond(request: Request, served: Served | None, edge: Edge) -> Response:
     if served is None:
-        return respond(request, None, cors, None, report)
-    return respond(request, served.evaluator, cors, None, report, (served.version, age_ms))
+        return answer(request, None)
+    return answer(request, served.evaluator, None, (served.version, edge.reader.age_ms()))
 
 
 prepare_in_lambda()

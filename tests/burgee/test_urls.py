@@ -11,7 +11,7 @@ import pytest
 
 from burgee.up.functions import MAX_REQUEST_BYTES, Function, Invocation
 from burgee.up.urls import FunctionUrl, response_of
-from handlers._function_url import read_event
+from handlers._events import read_event
 from handlers._http import Request
 
 PATIENCE_SECONDS = 40.0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handlers._http import Cors, Request, Response, finish, is_json, problem, to_json, unquote
 
-EXPOSED = "ETag, Retry-After, X-Burgee-Version, X-Burgee-Snapshot, X-Burgee-Age-Ms"
+EXPOSED = "ETag, Retry-After, X-Request-Id, X-Burgee-Version, X-Burgee-Snapshot, X-Burgee-Age-Ms"
 
 
 def headers(origin: str | None, *allowed: str, body: bytes = b"{}") -> dict[str, str]:
@@ -22,7 +22,7 @@ def test_flh_05_content_type_and_permitted_headers() -> None:
     assert found["Access-Control-Allow-Origin"] == "https://app.example"
     allowed = found["Access-Control-Allow-Headers"].split(",")
     assert {"Content-Type", "X-Amz-Date", "Authorization", "X-Api-Key", "If-None-Match"} == set(allowed)
-    assert found["Access-Control-Allow-Methods"] == "POST,OPTIONS"
+    assert found["Access-Control-Allow-Methods"] == "GET,POST,OPTIONS"
     assert found["Access-Control-Expose-Headers"] == EXPOSED
 
 
@@ -62,8 +62,8 @@ def test_responses_do_not_share_headers() -> None:
     assert "X-Other" not in finish(Response(200), request, cors).headers
 
 
-def test_a_response_without_a_body_has_no_content_type() -> None:
-    assert "Content-Type" not in headers(None, body=b"")
+def test_flh_05_model_07_every_response_has_the_content_type() -> None:
+    assert headers(None, body=b"")["Content-Type"] == "application/json"
 
 
 def test_a_response_keeps_its_own_headers() -> None:

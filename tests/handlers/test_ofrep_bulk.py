@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers._http import MAX_BODY_BYTES, Request, Response
-from handlers.ofrep import FLAGS_PATH, matches, respond
+from handlers._ofrep import FLAGS_PATH, matches, respond
 from tests.handlers.flags import FLAGS, SWITCH_MS, constant, on_off, snapshot_of
 
 USER = {"targetingKey": "user-1", "plan": "pro"}

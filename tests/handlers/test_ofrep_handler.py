@@ -18,7 +18,7 @@ from handlers._edge import reset_edge
 from handlers.ofrep import FLAGS_PATH, HEALTH_PATH, handler
 from tests.conftest import ROOT
 from tests.handlers.flags import constant, snapshot_of
-from tests.handlers.test_function_url import event, foreign
+from tests.handlers.test_events import event, foreign
 
 SETTINGS = ("STORE", "BUNDLE", "SCRATCH", "REFRESH_MS", "BUDGET_MS", "STALE_MS", "PUBLIC_KEYS", "ALLOW_ORIGINS")
 Configure = Callable[..., None]
@@ -205,7 +205,7 @@ def test_an_unforeseen_error_is_500_and_its_text_reaches_neither_the_client_nor_
     def fail(*_: object) -> Any:
         raise RuntimeError("jane@example.com")
 
-    for where in ("handlers.ofrep.read_context", "handlers._edge.read_event", "handlers._edge.result_of"):
+    for where in ("handlers._ofrep.read_context", "handlers._edge.read_event", "handlers._edge.result_of"):
         with monkeypatch.context() as patch:
             calls = iter([fail])
             module, _, name = where.rpartition(".")
@@ -215,7 +215,7 @@ def test_an_unforeseen_error_is_500_and_its_text_reaches_neither_the_client_nor_
         out = capsys.readouterr().out
         logged = json.loads(out)
         assert (logged["message"], logged["error"]) == ("an unforeseen error", "RuntimeError")
-        assert logged["request_id"] == Context.aws_request_id
+        assert logged["function_request_id"] == Context.aws_request_id
         assert any("fail" in place for place in logged["where"])
         assert "jane" not in out
 
