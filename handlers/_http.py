@@ -152,6 +152,8 @@ SAME_ORIGIN = Cors()
 def finish(response: Response, request: Request, cors: Cors) -> Response:
     """The response itself, now with the headers that all of them carry; its own win."""
     headers = cors.headers(request.headers.get("origin"))
+    if not response.content:
+        del headers["Content-Type"]
     if request.request_id:
         headers["X-Request-Id"] = request.request_id
     if response.headers:

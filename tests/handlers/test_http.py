@@ -62,8 +62,8 @@ def test_responses_do_not_share_headers() -> None:
     assert "X-Other" not in finish(Response(200), request, cors).headers
 
 
-def test_flh_05_model_07_every_response_has_the_content_type() -> None:
-    assert headers(None, body=b"")["Content-Type"] == "application/json"
+def test_a_response_without_a_body_has_no_content_type() -> None:
+    assert "Content-Type" not in headers(None, body=b"")
 
 
 def test_a_response_keeps_its_own_headers() -> None:
