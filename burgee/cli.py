@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(add)
     releases.add_commands(add)
     _add_up(add)
+    _add_migrate(add)
     return parser
 
 
@@ -122,6 +123,14 @@ def _add_up(add: "_Commands[argparse.ArgumentParser]") -> None:
     )  # fmt: skip
     up.add_argument("--no-view", action="store_true", help="print lines instead of drawing, also on a terminal")
     up.set_defaults(run=commands.up)
+
+
+def _add_migrate(add: "_Commands[argparse.ArgumentParser]") -> None:
+    migrate = add.add_parser("migrate", help="bring a PostgreSQL database's tables up to this version")
+    migrate.add_argument(
+        "--database", metavar="URL", help="postgresql://user@host/name (default: DATABASE_URL or DATABASE_SECRET_ID)"
+    )
+    migrate.set_defaults(run=commands.migrate)
 
 
 def _add_path(parser: argparse.ArgumentParser, meaning: str) -> None:

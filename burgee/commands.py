@@ -118,6 +118,15 @@ def up(options: argparse.Namespace) -> int:
     return run(Wish(options.path, options.host, options.port, options.aws_port, options.refresh_ms, view=not options.no_view))
 
 
+def migrate(options: argparse.Namespace) -> int:
+    """Runs the migrations of the mirror that a database hasn't had yet."""
+    try:
+        from burgee.migrate import run
+    except ModuleNotFoundError as error:
+        raise Trouble(f"migrate needs the package {error.name}: pip install 'burgee[mirror]'") from error
+    return run(options.database)
+
+
 _UP_NEEDS = ("aws_lambda_powertools", "awslambdaric", "boto3", "flask", "moto", "rich", "uvicorn", "werkzeug")
 
 
