@@ -81,6 +81,7 @@ def answer(
             key = unquote(rest[1:])
             return _refusal(request) or (not_yet(request) if evaluator is None else single(request, evaluator, key, now))
     elif path == HEALTH_PATH:
+        request.account = ("health", None, None, None)
         if request.method not in ("GET", "HEAD"):
             return wrong_method(request, _GET)
         return not_yet(request) if evaluator is None else health(evaluator, standing)
@@ -117,15 +118,18 @@ def wrong_method(request: Request, methods: str) -> Response:
 
 def single(request: Request, evaluator: Evaluator, key: str, now: float | None = None) -> Response:
     """Evaluates the flag ``key`` (decoded) in the request's context: 200, 400 or 404."""
+    request.account = ("ofrep", None, None, None)
     context = read_context(request.body)
     if isinstance(context, str):
         return Response(400, _failure(key, "INVALID_CONTEXT", context))
     evaluation = evaluator.evaluate(key, context, now)
     code = evaluation.error_code
-    if code != "FLAG_NOT_FOUND":
-        request.evaluated = (context.get("targetingKey"), context, [row_of(evaluation)])
     if code is None:
+        row = row_of(evaluation)
+        request.account = ("ofrep", row[3], key, None)
+        request.evaluated = (context.get("targetingKey"), context, [row])
         return Response(200, _success(evaluation))
+    request.account = ("ofrep", evaluation.detail, None if code == "FLAG_NOT_FOUND" else key, {"error_code": code})
     status = 404 if code == "FLAG_NOT_FOUND" else 400
     return Response(status, _failure(key, code, MESSAGES[code], evaluation.metadata))
 
@@ -155,6 +159,7 @@ def _metadata(metadata: dict[str, object] | None) -> str:
 
 def bulk(request: Request, evaluator: Evaluator, now: float | None = None) -> Response:
     """Evaluates every flag in the request's context: 200 with an ETag, 304 without a body, or 400."""
+    request.account = ("ofrep-bulk", None, None, None)
     context = read_context(request.body)
     if isinstance(context, str):
         return Response(400, f'{{"errorCode":"INVALID_CONTEXT","errorDetails":{quote_json(context)}}}')
