@@ -1,7 +1,8 @@
-"""What ``bench_lambda`` has run in a sandbox: handlers, one that does nothing and one that says when each step was done.
+"""What ``bench_lambda`` and ``bench_load`` run in a sandbox: handlers that do nothing, and one that times its steps.
 
-``noop`` is the floor. ``handler`` is the one that ``BENCH_HANDLER`` names, told apart into steps; its body is the
-list of moments: nanoseconds of the monotonic clock, which all processes share, and of the processor's time so far.
+``noop`` is the floor; ``noop_as_long`` the same with the response that ``BENCH_ANSWER`` holds. ``handler`` is the one that
+``BENCH_HANDLER`` names, told apart into steps; its body is the list of moments: nanoseconds of the monotonic clock, which all
+processes share, and of the processor's time so far.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ def noop(event: Any, context: Any) -> dict[str, Any]:
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": "{}", "isBase64Encoded": False}
 
 
+def noop_as_long(event: Any, context: Any) -> dict[str, Any]:
+    return {**ANSWER, "headers": {**ANSWER["headers"]}}
+
+
 def _import_apart() -> tuple[Any, tuple[int, int]]:
     """The OFREP handler and the moment when it was imported but nothing was loaded; then it has loaded what is local."""
     name = os.environ.pop("AWS_LAMBDA_FUNCTION_NAME")  # so that importing loads nothing
@@ -51,6 +56,7 @@ if os.environ.get("BENCH_HANDLER") == "ofrep":
 else:
     _handler, IMPORTED = noop, now()
 LOADED = now()
+ANSWER = json.loads(os.environ.get("BENCH_ANSWER", "{}"))
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
