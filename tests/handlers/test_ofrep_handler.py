@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,47 +12,16 @@ from config_sync import release
 from config_sync.compile import CompileResult
 from config_sync.diagnostics import Diagnostics
 from config_sync.store import DirectoryStore
-from handlers import _edge, _snapshots
-from handlers._edge import reset_edge
+from handlers import _edge
 from handlers.ofrep import FLAGS_PATH, HEALTH_PATH, handler
 from tests.conftest import ROOT
+from tests.handlers.conftest import Configure
 from tests.handlers.flags import constant, snapshot_of
 from tests.handlers.test_events import event, foreign
-
-SETTINGS = ("STORE", "BUNDLE", "SCRATCH", "REFRESH_MS", "BUDGET_MS", "STALE_MS", "PUBLIC_KEYS", "ALLOW_ORIGINS")
-Configure = Callable[..., None]
 
 
 class Context:
     aws_request_id = "00000000-0000-4000-8000-00000000c0de"
-
-
-@pytest.fixture
-def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Configure]:
-    """Sets ``BURGEE_…`` variables (and no others of them) and forgets the process's reader."""
-    for name in SETTINGS:
-        monkeypatch.delenv(f"BURGEE_{name}", raising=False)
-
-    def apply(**settings: object) -> None:
-        monkeypatch.setenv("BURGEE_SCRATCH", str(tmp_path / "scratch"))
-        for name, value in settings.items():
-            monkeypatch.setenv(f"BURGEE_{name}", str(value))
-        _snapshots.reset_reader()
-        reset_edge()
-
-    apply()
-    yield apply
-    _snapshots.reset_reader()
-    reset_edge()
-
-
-@pytest.fixture
-def bundle(configure: Configure, snapshot: bytes, tmp_path: Path) -> Path:
-    """A bare snapshot beside the code, and no store."""
-    path = tmp_path / "flags.burgee"
-    path.write_bytes(snapshot)
-    configure(BUNDLE=path)
-    return path
 
 
 def call(document: Any) -> tuple[int, Any, dict[str, str]]:
