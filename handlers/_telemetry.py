@@ -1,62 +1,371 @@
-"""Metrics without a framework: one line of JSON in CloudWatch's embedded metric format, printed. For ``handlers``.
+"""What a request leaves behind: one line that is a log entry and, at the same time, CloudWatch metrics. For ``handlers``.
 
-Lambda hands what a function prints to CloudWatch Logs, which makes metrics of such lines; elsewhere they are log lines. The
-format is AWS's "Embedded metric format specification".
+Powertools' keys for logs and AWS's embedded metric format for metrics, so that their dashboards and queries work. Fields,
+metrics and queries: docs/telemetry.md. On the cold path, and part of every request's time: what stays the same is made once.
 """
 
 from __future__ import annotations
 
-from json import dumps
-from time import time_ns
+import os
+from json.encoder import encode_basestring_ascii
+from time import gmtime, monotonic_ns, strftime, time_ns
+
+from evaluator import IMPLEMENTATION
+from handlers._log import ERROR, INFO, WARNING, Output, level_of, output, service_of, to_ascii_json, trace_id
+from handlers._metrics import (
+    ASSIGN,
+    ASSIGNMENT_DETAIL,
+    COLD_START,
+    FLAG_DETAIL,
+    MOST_HELD,
+    NAMESPACE,
+    Metrics,
+    emit,
+    report,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol
 
-    Metric = tuple[str, float, str]  # name, value, CloudWatch's unit
+    from handlers._http import Reasons
+    from handlers._metrics import Counted, Kind
 
-NAMESPACE = "Burgee"
+    Fields = Mapping[str, object]
+
+    class Standing(Protocol):
+        """A ``_scratch.Served``, as far as this module knows it."""
+
+        @property
+        def version(self) -> int: ...
+        @property
+        def snapshot_version(self) -> str: ...
+
+    class Source(Protocol):
+        """A ``_snapshots.Reader``, as far as this module knows it."""
+
+        checks: int
 
 
-def emit(
-    namespace: str,
-    metrics: tuple[Metric, ...],
-    dimensions: Mapping[str, str] | None = None,
-    properties: Mapping[str, object] | None = None,
-) -> None:
-    """Prints one line. ``dimensions`` select the metric, so they must have few values; ``properties`` are only logged.
+__all__ = ["Telemetry", "emit", "report"]
 
-    Raises nothing: a metric that can't be written (standard output is closed) must not cost a request.
-    """
+RATE, SALT, SOURCE_IP, DETAIL = "BURGEE_LOG_RATE", "BURGEE_LOG_SALT", "BURGEE_LOG_SOURCE_IP", "BURGEE_METRIC_DETAIL"
+MAX_FIELD = 256  # characters of one text on a request's line
+LONGEST_HELD_NS = 10_000_000_000
+
+_LEVEL_NAMES = {INFO: "INFO", WARNING: "WARNING", ERROR: "ERROR"}
+_ALL = 2**32  # what no 32-bit number reaches
+_EMPTY, _NULL = '""', "null"
+_MOST_KEPT = 1024  # texts of each kind
+_DIGITS: dict[int, str] = {}  # milliseconds in three digits
+_quote = encode_basestring_ascii
+
+
+class Telemetry(Metrics):
+    """One function's request lines and counters, made once per process. For one thread at a time."""
+
+    __slots__ = (
+        "_arn", "_checks", "_clock", "_cold", "_detail", "_flags", "_identity", "_level", "_middle", "_output", "_salt",
+        "_second", "_second_ns", "_service", "_show_ip", "_snapshot", "_source", "_standing", "_start", "_state", "_tails",
+        "_threshold", "_traced", "_wall", "_written", "begin",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        service: str,
+        *,
+        level: int = INFO,
+        rate: float = 1.0,
+        salt: str = "",
+        show_ip: bool = True,
+        detail: bool = False,
+        cold: bool = True,
+        output: Output = output,
+        clock: Callable[[], int] = monotonic_ns,
+        wall: Callable[[], int] = time_ns,
+    ) -> None:
+        """``rate``: the share of INFO lines that is written, 0 to 1; ``salt``: users are logged as a hash with it, empty: not
+        at all; ``detail``: metrics by flag and by variant as well; ``cold``: the first request is a cold start.
+
+        ``clock`` and ``wall``: monotonic and epoch nanoseconds.
+        """
+        super().__init__()
+        self.begin = clock  # the moment a request came, for `end`
+        self._clock = clock
+        self._wall = wall
+        self._output = output
+        self._service = _quote(service)
+        self._level = level
+        self._threshold = int(rate * _ALL) if level <= INFO else 0
+        self._state = int.from_bytes(os.urandom(4))
+        self._salt = salt
+        self._show_ip = show_ip
+        self._detail = detail
+        self._cold = cold
+        self._written = wall()
+        self._source: Source | None = None
+        self._checks = 0
+        self._arn: object = self  # nobody's
+        self._identity = ""
+        self._middle = ""
+        self._second = self._start = ""
+        self._second_ns = -_ALL
+        self._standing: Standing | None = None
+        self._snapshot = _BACKEND
+        self._tails: dict[Kind, str] = {}
+        self._flags: dict[str | None, str] = {}
+        # The runtime sets the trace id before every request. `os.environ.get` would cost 0.2 µs of each.
+        self._traced: Mapping[object, bytes] = getattr(os.environ, "_data", {})
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> Telemetry:
+        """As these variables say. Raises ValueError, naming the variable and what it may be."""
+        return cls(
+            service_of(environment),
+            level=level_of(environment),
+            rate=_rate(environment.get(RATE, "")),
+            salt=environment.get(SALT, ""),
+            show_ip=_yes_or_no(environment, SOURCE_IP, "1"),
+            detail=_yes_or_no(environment, DETAIL, "0"),
+            # Nobody waits for a provisioned sandbox to start; Powertools counts alike.
+            cold=environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency",
+        )
+
+    def watch(self, source: Source) -> None:
+        """Counts a request that had to look at the store as ``CacheMiss``, any other as ``CacheHit``."""
+        self._source = source
+        self._checks = source.checks
+
+    def user_hash(self, user_id: str) -> str | None:
+        """What stands for a user in a log line: 16 hex digits; None where no salt is set (requirement SEC-08)."""
+        if not self._salt:
+            return None
+        from hashlib import blake2b
+
+        key = blake2b(self._salt.encode("utf-8", "surrogatepass")).digest()  # a salt of any length
+        return blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8, key=key).hexdigest()
+
+    # --- a request ----------------------------------------------------------------------------------------------------
+
+    def end(
+        self,
+        started: int,
+        context: Any,
+        request_id: str | None,
+        source_ip: str | None,
+        route: str,
+        status: int,
+        served: Standing | None = None,
+        age_ms: int | None = None,
+        reasons: Reasons = None,
+        flag: str | None = None,
+        fields: Fields | None = None,
+    ) -> None:
+        """Writes the request's line, or keeps its figures for a later one. Call it once per request. Raises nothing.
+
+        ``started``: what ``begin`` gave; ``context``: Lambda's, or None; ``route``: a word of ours; ``reasons``: why the flag
+        or experiment answered so, or how many did for each reason; ``flag``: its key, where there is such a one; ``fields``:
+        small things to be logged (numbers, short texts of ours), of which ``warning`` makes the line a warning.
+        """
+        try:
+            duration_us = (self._clock() - started) // 1_000
+            now = self._wall()
+            counted: Counted = None
+            if reasons is not None:
+                counted = reasons if isinstance(reasons, str) else tuple(reasons.items()) or None
+            source = self._source
+            missed: bool | None = None
+            if source is not None and (missed := source.checks != self._checks):
+                self._checks = source.checks
+            kind = (route, status, counted, missed)
+            level = INFO if status < 500 and (fields is None or "warning" not in fields) else _level_of(status)
+            if (level < self._level or (level == INFO and self._threshold < _ALL)) and self._may_wait(level, now, flag, fields):
+                self.hold(duration_us, kind)
+                return
+            self._settle(now, context, served)
+            duration = latency = str(duration_us)
+            lost = self._output.lost
+            alone = not (self._held or self._counted or self._gauges or self._cold or self._detail or lost)
+            if not alone:
+                self.hold(duration_us, kind)
+                tail, latency = self._whole_tail(kind, context, flag, fields)
+            else:
+                tail = self._tails.get(kind) or self._kept_tail(kind)
+            milliseconds = (now - self._second_ns) // 1_000_000
+            digits = _DIGITS.get(milliseconds) or _digits(milliseconds)
+            if level >= self._level:
+                traced = self._traced.get(b"_X_AMZN_TRACE_ID")
+                text = (
+                    f"{self._start if level == INFO else self._start.replace('INFO', _LEVEL_NAMES[level], 1)}{digits}"
+                    f"{self._middle}{'' if context is None else _quote(context.aws_request_id)}"
+                    f"{'' if traced is None else _trace(traced)}"
+                    f',"request_id":{_quote(request_id[:MAX_FIELD]) if request_id else _EMPTY}'
+                    f',"source_ip":{_quote(source_ip[:MAX_FIELD]) if source_ip and self._show_ip else _EMPTY}'
+                    f'{self._snapshot},"age_ms":{_NULL if age_ms is None else age_ms}'
+                    f"{(fields is None and self._flags.get(flag)) or self._more(route, flag, fields)}"
+                    f',"duration_us":{duration},"Latency":{latency}{tail}{self._second}{digits}}}}}\n'
+                )
+            else:  # metrics only
+                about = self._more(route, flag, fields) if self._detail else ""
+                text = (
+                    f'{{"service":{self._service}{self._identity}{about},"Latency":{latency}{tail}{self._second}{digits}}}}}\n'
+                )
+            self._written = now
+            if not self._output.write(text.encode()):
+                if alone:
+                    self.hold(duration_us, kind)
+            elif not alone:
+                self.forget()
+                self._output.lost -= lost
+                if self._cold:
+                    self._cold = False
+                    self._arn = self  # so that the next line says so
+        except Exception:  # whatever it is, telemetry isn't worth a request
+            self._output.lost += 1
+
+    def _may_wait(self, level: int, now: int, flag: str | None, fields: Fields | None) -> bool:
+        """Whether a request needs no line of its own: it isn't drawn, and what waits may wait on."""
+        if self._cold or len(self._held) >= MOST_HELD - 1 or not 0 <= now - self._written < LONGEST_HELD_NS:
+            return False
+        if self._detail and (flag is not None or fields is not None):
+            return False
+        if level < self._level:
+            return True
+        # A step of a linear congruential generator: `random` would have to be imported, and pulls in hashlib.
+        self._state = state = (self._state * 1_664_525 + 1_013_904_223) % _ALL
+        return state >= self._threshold
+
+    # --- texts --------------------------------------------------------------------------------------------------------
+
+    def _kept_tail(self, kind: Kind) -> str:
+        """What is the same at the end of all such requests' lines; made when the first of them comes."""
+        alone = Metrics()
+        alone.hold(0, kind)
+        definitions, _, values = alone.texts()
+        tail = _words(kind) + values + _AWS % (_OF_SERVICE % definitions)
+        if len(self._tails) < _MOST_KEPT:
+            self._tails[kind] = tail
+        return tail
+
+    def _whole_tail(self, kind: Kind, context: Any, flag: str | None, fields: Fields | None) -> tuple[str, str]:
+        """The end of a line that takes all that waits, and the durations in it."""
+        definitions, latency, values = self.texts(self._output.lost)
+        directives = _OF_SERVICE % definitions
+        if self._cold and context is not None:
+            directives += _directive(("function_name", "service"), COLD_START)
+            values += f',"{COLD_START}":1'
+        if self._detail and flag is not None and isinstance(kind[2], str):
+            if kind[0] != ASSIGN:
+                directives += _directive(("service", "flag", "reason"), FLAG_DETAIL)
+                values += f',"{FLAG_DETAIL}":1'
+            elif fields is not None and "variant" in fields:
+                directives += _directive(("service", "experiment", "variant", "reason"), ASSIGNMENT_DETAIL)
+                values += f',"{ASSIGNMENT_DETAIL}":1'
+        return _words(kind) + values + _AWS % directives, latency
+
+    def _settle(self, now: int, context: Any, served: Standing | None) -> None:
+        """Renews the kept texts where second, function or snapshot are others than at the last line."""
+        if not 0 <= now - self._second_ns < 1_000_000_000:
+            second, rest = divmod(now, 1_000_000_000)
+            self._second_ns = now - rest
+            self._second = str(second)
+            time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
+            self._start = f'{{"level":"INFO",{_LOCATION},"message":"request","timestamp":"{time}.'
+        arn = None if context is None else context.invoked_function_arn
+        if arn != self._arn:
+            self._meet(context, arn)
+        if served is not self._standing:
+            self._stand(served)
+
+    def _meet(self, context: Any, arn: str | None) -> None:
+        """Keeps what the function is called: nearly always the same for all requests of a sandbox."""
+        self._arn = arn
+        self._identity = key = ""
+        if context is not None:
+            members = {
+                "function_name": context.function_name,
+                "function_memory_size": context.memory_limit_in_mb,
+                "function_arn": arn,
+            }
+            self._identity = "," + to_ascii_json(members)[1:-1]
+            key = ',"function_request_id":'
+        cold = "true" if self._cold else "false"
+        self._middle = f'+00:00","service":{self._service},"cold_start":{cold}{self._identity}{key}'
+
+    def _more(self, route: str, flag: str | None, fields: Fields | None) -> str:
+        """The flag (or experiment) and the fields as members. The text of the flag alone is kept."""
+        text = self._flags.get(flag)
+        if text is None:
+            name = "experiment" if route == ASSIGN else "flag"
+            text = "" if flag is None else f',"{name}":{_quote(flag[:MAX_FIELD])}'
+            if len(self._flags) < _MOST_KEPT:
+                self._flags[flag] = text
+        if not fields:
+            return text
+        short = {name: value[:MAX_FIELD] if isinstance(value, str) else value for name, value in fields.items()}
+        return f"{text},{to_ascii_json(short)[1:-1]}"
+
+    def _stand(self, served: Standing | None) -> None:
+        self._standing = served
+        self._snapshot = _BACKEND
+        if served is not None:
+            self._snapshot += f',"version":{served.version},"snapshot_version":{_quote(served.snapshot_version)}'
+
+
+_LOCATION = f'"location":"end:{Telemetry.end.__code__.co_firstlineno}"'
+_AWS = ',"_aws":{"CloudWatchMetrics":[%s],"Timestamp":'
+_OF_SERVICE = f'{{"Namespace":"{NAMESPACE}","Dimensions":[["service"]],"Metrics":[%s]}}'
+_BACKEND = f',"backend":"{IMPLEMENTATION}"'
+
+
+def _directive(dimensions: tuple[str, ...], metric: str) -> str:
+    """One more set of dimensions, for a metric of its own."""
+    definition = f'{{"Name":"{metric}","Unit":"Count"}}'
+    return f',{{"Namespace":"{NAMESPACE}","Dimensions":[{to_ascii_json(dimensions)}],"Metrics":[{definition}]}}'
+
+
+def _level_of(status: int) -> int:
+    return ERROR if status >= 500 else WARNING
+
+
+def _words(kind: Kind) -> str:
+    route, status, reasons, _ = kind
+    text = f',"route":"{route}","status":{status}'
+    if reasons is None:
+        return text
+    return (
+        f'{text},"reason":{_quote(reasons)}' if isinstance(reasons, str) else f'{text},"reasons":{to_ascii_json(dict(reasons))}'
+    )
+
+
+def _digits(milliseconds: int) -> str:
+    return _DIGITS.setdefault(milliseconds, f"{milliseconds:03d}")
+
+
+def _trace(raw: bytes) -> str:
+    """The member for ``Root=1-…;Parent=…;Sampled=1``, which a client may have made up."""
+    if raw[:7] == b"Root=1-" and raw[40:41] == b";":  # nearly always
+        return f',"xray_trace_id":{_quote(str(raw[5:40], "latin-1"))}'
+    return f',"xray_trace_id":{_quote(trace_id(str(raw[:MAX_FIELD], "latin-1")))}'
+
+
+# --- settings -------------------------------------------------------------------------------------------------------------
+
+
+def _rate(text: str) -> float:
+    """A share from 0 to 1; nothing said: 1. Raises ValueError."""
     try:
-        print(line(namespace, metrics, dimensions or {}, properties or {}, time_ns() // 1_000_000), flush=True)
-    except (OSError, ValueError, AttributeError):  # AttributeError: there is no sys.stdout at all
-        return
+        rate = float(text) if text else 1.0
+    except ValueError:
+        rate = -1.0
+    if not 0.0 <= rate <= 1.0:
+        raise ValueError(f"{RATE} is {text!r:.40}; it must be a share from 0 (no line) to 1 (every request's)")
+    return rate
 
 
-def line(
-    namespace: str,
-    metrics: tuple[Metric, ...],
-    dimensions: Mapping[str, str],
-    properties: Mapping[str, object],
-    timestamp_ms: int,
-) -> str:
-    """The text that ``emit`` prints. Raises ValueError for a value that JSON doesn't have."""
-    definition = {
-        "Namespace": namespace,
-        "Dimensions": [list(dimensions)],
-        "Metrics": [{"Name": name, "Unit": unit} for name, _, unit in metrics],
-    }
-    document: dict[str, object] = {"_aws": {"Timestamp": timestamp_ms, "CloudWatchMetrics": [definition]}}
-    document |= properties
-    document |= dimensions
-    document |= {name: value for name, value, _ in metrics}
-    return dumps(document, separators=(",", ":"), allow_nan=False, default=str)
-
-
-def report(name: str, value: float, unit: str, properties: Mapping[str, object]) -> None:
-    """One metric of the reader's, by function where there is one. This is a ``Reader``'s default ``report``."""
-    from os import environ
-
-    function = environ.get("AWS_LAMBDA_FUNCTION_NAME")
-    emit(NAMESPACE, ((name, value, unit),), {"Function": function} if function else {}, properties)
+def _yes_or_no(environment: Mapping[str, str], name: str, default: str) -> bool:
+    text = environment.get(name) or default
+    if text not in ("0", "1"):
+        raise ValueError(f"{name} is {text!r:.40}; it must be 0 or 1")
+    return text == "1"
