@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.aws"]  # the fixture `aws`
+pytest_plugins = ["tests.aws", "tests.postgres"]  # the fixtures `aws`, `postgres`, and `mirror` on it
 
 ROOT = Path(__file__).resolve().parent.parent
 _BESIDE = ROOT.parent / "shared"

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-import psycopg
 import pytest
+
+if TYPE_CHECKING:
+    from tests.handlers.mirroring import Database, Mirror
 
 UNPRIVILEGED = "nobody"
 PATIENCE_SECONDS = 60.0
@@ -42,7 +44,7 @@ class Postgres:
     def __init__(self) -> None:
         self.programs = programs()
         self.home = Path(tempfile.mkdtemp(prefix="burgee-postgres-"))
-        self._who: dict[str, object] = {}
+        self._who: dict[str, Any] = {}
         if os.geteuid() == 0:
             them = pwd.getpwnam(UNPRIVILEGED)
             self._who = {"user": them.pw_uid, "group": them.pw_gid, "extra_groups": []}
@@ -69,7 +71,7 @@ class Postgres:
         try:
             return subprocess.run(
                 command, cwd=self.home, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS, **self._who
-            )  # type: ignore[call-overload, no-any-return, unused-ignore]
+            )
         except PermissionError as error:
             return subprocess.CompletedProcess(command, 126, "", str(error))
 
@@ -91,8 +93,15 @@ class Postgres:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "PLACE": str(self.home), "TZ": "UTC", "LC_ALL": "C"},
-                **self._who,  # type: ignore[call-overload, unused-ignore]
+                **self._who,
             )
+        self._await()
+
+    def _await(self) -> None:
+        """Waits until it answers. Raises RuntimeError with the server's log."""
+        import psycopg  # here: most tests don't need it
+
+        assert self._process is not None
         until = monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -108,10 +117,13 @@ class Postgres:
 
     def database(self, template: str = "template0") -> str:
         """The URL of a new database, a copy of ``template``, which nobody may be connected with."""
+        import psycopg
+        from psycopg.sql import SQL, Identifier
+
         name = f"test_{next(self._names)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            query = psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            connection.execute(query.format(psycopg.sql.Identifier(name), psycopg.sql.Identifier(template)))
+            query = SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(query.format(Identifier(name), Identifier(template)))
         return self.url(name)
 
     def __enter__(self) -> Self:
@@ -162,3 +174,24 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server."""
     with Postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: Postgres) -> "Iterator[Database]":
+    """A database with the mirror's tables, for one test at a time: ``mirror`` empties it."""
+    from tests.handlers.mirroring import Database
+
+    database = Database(postgres)
+    yield database
+    database.connection.close()
+
+
+@pytest.fixture
+def mirror(migrated: "Database", monkeypatch: pytest.MonkeyPatch) -> "Iterator[Mirror]":
+    """The mirror function on empty tables."""
+    from tests.handlers.mirroring import Mirror
+
+    migrated.clear()
+    mirror = Mirror(migrated, monkeypatch)
+    yield mirror
+    mirror.session.close()

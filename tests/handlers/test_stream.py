@@ -12,6 +12,7 @@ import pytest
 from handlers import _stream
 from handlers._stream import DeadLetters, Deadline, Letter, Poison
 from tests.aws import Aws
+from tests.handlers.mirroring import Queue
 from tests.handlers.streams import AT, Context, item, record
 
 LONG = Deadline(None, 0.0)
@@ -101,24 +102,6 @@ def test_a_deadline_keeps_its_margin() -> None:
 
 
 # --- dead letters -------------------------------------------------------------------------------------------------------
-
-
-class Queue:
-    """A queue of the test's own, emptied by reading."""
-
-    def __init__(self, aws: Aws) -> None:
-        self.client = aws.client("sqs")
-        self.url = self.client.create_queue(QueueName=aws.name("dlq"))["QueueUrl"]
-
-    def messages(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        while True:
-            some = self.client.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", [])
-            found += [json.loads(message["Body"]) for message in some]
-            for message in some:
-                self.client.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-            if not some:
-                return sorted(found, key=lambda message: int(message["sequenceNumber"]))
 
 
 @pytest.fixture
