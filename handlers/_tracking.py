@@ -1,0 +1,366 @@
+"""Events of what was evaluated and assigned, on their way out of the process. For the handlers with an endpoint.
+
+An event is a line of JSON as ``handlers._contract`` defines it. Three sinks: ``log`` (standard output, for a subscription
+filter of CloudWatch Logs), ``kinesis`` and none; which to choose, and what each costs: decision 0012. Nothing here raises or
+waits longer than its budget, and what doesn't leave is counted (``TrackingDropped``, ``TrackingPending``). On the cold path,
+and its time is part of every request's.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock
+from json.encoder import JSONEncoder, encode_basestring_ascii
+from time import gmtime, monotonic, strftime, time_ns
+
+import mmh3
+
+from handlers._contract import EXPOSURE, FLAG_EVALUATION, check_event, is_text
+from handlers._lifecycle import follow
+from handlers._log import Output, output
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Protocol
+
+    from handlers._http import Row
+
+    Held = tuple[str, str]  # an event: its user and its JSON text
+    Drop = Callable[[str, int], object]  # hears why events are lost, and how many
+
+    class Counts(Protocol):
+        """Where figures go: a ``_telemetry.Telemetry``, as far as this module knows it."""
+
+        def count(self, name: str, number: int = 1) -> None: ...
+        def gauge(self, name: str, value: int) -> None: ...
+
+    class Sink(Protocol):
+        """Where events go."""
+
+        def send(self, events: list[Held], until: float | None, drop: Drop, last: bool = False) -> int:
+            """Takes events and sends what it can, or must if this is the last time. How many wait. Tells ``drop`` of losses."""
+
+        def forget(self) -> None:
+            """Drops what waits: it is another process' to send."""
+
+
+DROPPED, PENDING = "TrackingDropped", "TrackingPending"  # metrics
+CLOSING_SECONDS = 1.0
+MAX_USER = 256
+MAX_LINE_BYTES = 256 * 1024  # what any version of CloudWatch Logs takes as one event
+MAX_HELD = 20_000
+MAX_TEXTS = 4_096
+MAX_SEEN = 10_000
+IDS = 256  # random numbers drawn at a time
+SAMPLING_SEED = 0x7261_7465  # users are sampled by another hash than the ones that flags split by
+_ALL = 2**32
+_THOUSANDTHS = tuple([f"{number:03d}" for number in range(1000)])
+_BETWEEN = f'","event_type":"{FLAG_EVALUATION}","timestamp":'
+_quote = encode_basestring_ascii
+_encode = JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+
+
+class Log:
+    """The sink that writes each event as one line, all of a request in one write."""
+
+    __slots__ = ("_write",)
+
+    def __init__(self, output: Output = output) -> None:
+        self._write = output.write
+
+    def send(self, events: list[Held], until: float | None, drop: Drop, last: bool = False) -> int:
+        count = len(events)
+        text = events[0][1] if count == 1 else "\n".join([text for _, text in events])
+        if len(text) >= MAX_LINE_BYTES:  # one of them may be
+            lines = [text for _, text in events if len(text) < MAX_LINE_BYTES]
+            if len(lines) < count:
+                drop("too_large", count - len(lines))
+            count, text = len(lines), "\n".join(lines)
+        if count and not self._write(f"{text}\n".encode()):
+            drop("log", count)
+        return 0
+
+    def forget(self) -> None:
+        return
+
+
+class Lines:
+    """Figures as metric lines of their own: where there is no request's line to put them on."""
+
+    def count(self, name: str, number: int = 1) -> None:
+        from handlers._metrics import report
+
+        report(name, number, "Count", {})
+
+    gauge = count
+
+
+class Nowhere:
+    """The sink of a function without tracking."""
+
+    def send(self, events: list[Held], until: float | None, drop: Drop, last: bool = False) -> int:
+        return 0
+
+    def forget(self) -> None:
+        return
+
+
+class Tracker:
+    """Makes events and hands them to a sink at the end of each request. Made once per process; may be used by threads.
+
+    ``rate``: the share of users whose evaluations are tracked, 0 to 1; exposures always are. ``attributes``: what of a context
+    may leave the process (requirement FLT-06). ``salt``: users are replaced by a keyed hash; None: they are left as they are.
+    ``window_s``: an exposure is sent once in each such span of time. ``wall``: epoch nanoseconds.
+
+    ``pending``: whether ``flush`` has anything to do. ``dropped``: events that were lost, by reason, since the start.
+    """
+
+    __slots__ = (
+        "__weakref__", "_active", "_attributes", "_end", "_hasher", "_held", "_ids", "_limit", "_lock", "_naming", "_second",
+        "_seen", "_sink", "_tail", "_texts", "_wall", "_window", "_window_s", "dropped", "metrics", "pending",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sink: Sink,
+        metrics: Counts | None = None,
+        *,
+        rate: float = 1.0,
+        attributes: Iterable[str] = (),
+        salt: str | None = None,
+        window_s: int = 3600,
+        wall: Callable[[], int] = time_ns,
+    ) -> None:
+        self._sink = sink
+        self._active = not isinstance(sink, Nowhere)
+        self.metrics: Counts = Lines() if metrics is None else metrics
+        self._limit = int(rate * _ALL)
+        self._attributes = tuple(attributes)
+        self._hasher = None if salt is None else hasher(salt)
+        self._naming = hasher(salt or "") if self._active else None
+        self._window_s = window_s
+        self._wall = wall
+        self._held: list[Held] = []
+        self._ids: list[str] = []
+        self._texts: dict[Row, str] = {}
+        self._seen: dict[tuple[object, ...], None] = {}
+        self._window = -1
+        self._second: tuple[int, str] = (-(2**63), "")  # when the known one began, in ns, and its text
+        self._end = "}}" if self._limit >= _ALL else f'}},"metadata":{{"rate":{rate}}}}}'
+        self._tail = f',"context":{{}}{self._end}'
+        self._lock = allocate_lock()
+        self.dropped: dict[str, int] = {}
+        self.pending = False
+        follow(self)
+
+    # --- events ---------------------------------------------------------------------------------------------------------
+
+    def track_flags(self, request: object, user_id: object, context: Mapping[str, object], rows: list[Row]) -> None:
+        """One event for each flag that one request asked about (requirements FLT-01 and BAT-07). Raises nothing.
+
+        A row is (key, id, enabled, reason, variant). Without a user there is no event, which is counted.
+        """
+        if not self._active or not rows:
+            return
+        try:
+            if type(user_id) is not str or not user_id.isprintable() or len(user_id) > MAX_USER or user_id.isspace():
+                user = self._user(user_id)  # a rare one
+            else:
+                user = user_id if self._hasher is None else digest(self._hasher, user_id)
+            if not user:
+                self._drop("no_user" if user_id is None or user_id == "" else "invalid", len(rows))
+                return
+            if self._limit < _ALL and mmh3.hash(user_id, SAMPLING_SEED, False) >= self._limit:  # type: ignore[arg-type]
+                return
+            now = f'{_BETWEEN}{self._now()},"user_id":{_quote(user)},"properties":{{'
+            end = self._tail if not self._attributes else f',"context":{self._context(context)}{self._end}'
+            draw, known = self._ids.pop, self._texts
+            events = []
+            for row in rows:
+                try:
+                    number = draw()
+                except IndexError:
+                    number = self._id()
+                events.append((user, f'{{"event_id":"{number}{now}{known.get(row) or self._text(row)}{end}'))
+            self._held += events
+            self.pending = True
+            if len(self._held) > MAX_HELD:  # nobody flushes: this must not be where memory goes
+                self.flush()
+        except Exception:  # whatever it is, an event isn't worth a request (requirement FLT-02)
+            self._drop("error", len(rows))
+
+    def track(self, event: dict[str, Any]) -> None:
+        """Any event of the contract; ``event_id`` and ``timestamp`` are added where they are missing. Raises nothing.
+
+        An exposure that was already sent in this span of time isn't sent again, and has the same ``event_id`` in every process.
+        """
+        if not self._active:
+            return
+        try:
+            made = {"event_id": None, "event_type": None, "user_id": None, **event}
+            user = self._user(event.get("user_id"))
+            if user is None or (made["event_type"] == EXPOSURE and not self._is_new(made)):
+                if user is None:
+                    self._drop("no_user" if event.get("user_id") is None else "invalid", 1)
+                return
+            made["user_id"] = user
+            made["event_id"] = made["event_id"] or self._id()
+            made["timestamp"] = made.get("timestamp") or self._now()[1:-1]
+            self._redact(made)
+            if check_event(made) is not None:
+                self._drop("invalid", 1)
+                return
+            self._held.append((user, _encode(made)))
+            self.pending = True
+        except Exception:
+            self._drop("error", 1)
+
+    def exposed(
+        self, user_id: str, experiment_id: str, experiment_key: str, variant: str, assignment_id: str | None = None
+    ) -> None:
+        """The event of a first assignment (requirement ASG-17). Raises nothing."""
+        properties = {"experiment_key": experiment_key, "variant": variant, "assignment_id": assignment_id}
+        self.track({"event_type": EXPOSURE, "user_id": user_id, "experiment_id": experiment_id, "properties": properties})
+
+    # --- their way out --------------------------------------------------------------------------------------------------
+
+    def flush(self, until: float | None = None) -> None:
+        """Sends what it holds, by ``until`` (seconds of ``time.monotonic``) and within the sink's budget. Raises nothing.
+
+        What must wait stays for the next flush, and its number is the metric ``TrackingPending``.
+        """
+        try:
+            if self._lock.acquire(False):  # whoever has it sends ours as well, now or at the end of a later request
+                try:
+                    self.pending = False
+                    waiting = self._sink.send(self._taken(), until, self._drop)
+                finally:
+                    self._lock.release()
+                if waiting:
+                    self.pending = True
+                    self.metrics.gauge(PENDING, waiting)
+        except Exception:
+            self.pending = True
+
+    def close(self, seconds: float = CLOSING_SECONDS) -> None:
+        """At the end of the process: sends what waits; what couldn't be sent is dropped, and counted. Raises nothing."""
+        self.metrics = Lines()  # no request will carry the figures
+        try:
+            with self._lock:
+                if waiting := self._sink.send(self._taken(), monotonic() + seconds, self._drop, last=True):
+                    self._sink.forget()
+                    self._drop("shutdown", waiting)
+        except Exception:
+            self._drop("error", 1)
+
+    def prepare(self) -> None:
+        """Nothing: what a sink needs is prepared when it is made."""
+
+    def restart(self) -> None:
+        """In a forked child or a restored snapshot: what waits is another process' to send, and so are the drawn ids."""
+        self._lock = allocate_lock()
+        self._held = []
+        self._ids = []
+        self._sink.forget()
+        self.pending = False
+
+    def _taken(self) -> list[Held]:
+        """What is held. Whoever adds meanwhile adds to the same list, whose rest stays."""
+        held = self._held
+        events = held[:]
+        del held[: len(events)]
+        return events
+
+    def _drop(self, reason: str, number: int) -> None:
+        """Counts lost events (requirement FLT-05)."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + number
+        try:
+            self.metrics.count(DROPPED, number)
+            self.metrics.count(f"{DROPPED}_{reason}", number)
+        except Exception:  # counted above all the same
+            return
+
+    # --- parts of an event ----------------------------------------------------------------------------------------------
+
+    def _user(self, user_id: object) -> str | None:
+        """Who the event is about, as it leaves the process; None when that can't be a user."""
+        if type(user_id) is not str or not is_text(user_id, MAX_USER):
+            return None
+        return user_id if self._hasher is None else digest(self._hasher, user_id)
+
+    def _now(self) -> str:
+        """The moment as JSON, with milliseconds."""
+        now = self._wall()
+        begun, text = self._second  # read at once: another thread may replace it
+        if not 0 <= now - begun < 1_000_000_000:
+            seconds = now // 1_000_000_000
+            begun, text = self._second = (seconds * 1_000_000_000, strftime('"%Y-%m-%dT%H:%M:%S.', gmtime(seconds)))
+        return f'{text}{_THOUSANDTHS[(now - begun) // 1_000_000]}Z"'
+
+    def _id(self) -> str:
+        """32 random hex digits. They are drawn many at a time: a draw is a call of the system."""
+        while True:
+            try:
+                return self._ids.pop()
+            except IndexError:  # or another thread has taken the last
+                text = os.urandom(16 * IDS).hex()
+                self._ids.extend([text[start : start + 32] for start in range(0, 32 * IDS, 32)])
+
+    def _text(self, row: Row) -> str:
+        """What is the same in every event about this answer of this flag."""
+        key, flag_id, enabled, reason, variant = row
+        text = (
+            f'"flag_id":{"null" if flag_id is None else _quote(str(flag_id))},"flag_key":{_quote(key)},'
+            f'"enabled":{"true" if enabled else "false"},"reason":{_quote(reason)},'
+            f'"variant":{"null" if variant is None else _quote(variant)}'
+        )
+        if len(self._texts) >= MAX_TEXTS:  # somebody asks for flags that aren't there
+            self._texts.clear()
+        self._texts[row] = text
+        return text
+
+    def _context(self, context: Mapping[str, object]) -> str:
+        return _encode({name: context[name] for name in self._attributes if name in context})
+
+    def _redact(self, event: dict[str, Any]) -> None:
+        """Of a context in an event, what may leave the process."""
+        properties = event.get("properties")
+        if isinstance(properties, dict) and isinstance(properties.get("context"), dict):
+            allowed = {name: value for name, value in properties["context"].items() if name in self._attributes}
+            event["properties"] = {**properties, "context": allowed}
+
+    def _is_new(self, event: dict[str, Any]) -> bool:
+        """Whether this exposure wasn't sent in this span of time; gives it its id."""
+        window = self._wall() // (self._window_s * 1_000_000_000)
+        if window != self._window:
+            self._window = window
+            self._seen.clear()
+        seen = self._seen
+        properties = event.get("properties")
+        variant = properties.get("variant") if isinstance(properties, dict) else None
+        key = (event["user_id"], event.get("experiment_id"), variant)
+        if key in seen:
+            return False
+        if len(seen) >= MAX_SEEN:  # the oldest tenth; their next exposures are repeated, with the same ids
+            for old in list(seen)[: MAX_SEEN // 10]:
+                seen.pop(old, None)
+        seen[key] = None
+        event["event_id"] = event["event_id"] or digest(self._naming, _encode([*key, window]))
+        return True
+
+
+def hasher(salt: str) -> Any:
+    """A BLAKE2b of 16 bytes, keyed by ``salt``."""
+    from hashlib import blake2b
+
+    key = blake2b(salt.encode("utf-8", "surrogatepass")).digest()  # a salt of any length
+    return blake2b(digest_size=16, key=key)
+
+
+def digest(hasher: Any, text: str) -> str:
+    """32 hex digits that stand for ``text``."""
+    mine = hasher.copy()
+    mine.update(text.encode("utf-8", "surrogatepass"))
+    found: str = mine.hexdigest()
+    return found
