@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from burgee import commands, releases
+from burgee import commands, releases, replay
 from burgee.trouble import Trouble
 
 
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_diff(add)
     _add_serve(add)
     releases.add_commands(add)
+    replay.add_command(add)
     _add_up(add)
     _add_migrate(add)
     return parser

@@ -8,9 +8,10 @@ the cold path: standard library only, and of that only what is cheap.
 from __future__ import annotations
 
 from os import urandom
-from time import gmtime, monotonic, strftime, time
+from time import monotonic, time
 
 from handlers._assignment_store import Assignment, Unavailable
+from handlers._log import timestamp
 from handlers._sticky import Sticky
 
 TYPE_CHECKING = False
@@ -188,7 +189,7 @@ class Assigner:
             experiment_id,
             key,
             evaluation.variant or "",
-            utc(seconds),
+            timestamp(int(seconds * 1_000) * 1_000_000),
             int(lives),
             self._kept(context),
         )
@@ -217,7 +218,7 @@ class Assigner:
 
     def _override(self, answer: Answer, user_id: str, key: str, evaluation: Evaluation) -> None:
         """A forced variant: nothing is stored, and nothing that was stored counts."""
-        moment = utc(self._wall())
+        moment = timestamp(int(self._wall() * 1_000) * 1_000_000)
         forced = Assignment("", user_id, answer.experiment_id, key, evaluation.variant or "", moment, 0)
         self._serve(answer, forced, evaluation, "none")
         answer.persisted = False
@@ -305,12 +306,6 @@ class Assigner:
         budget = (self.settings.first_budget_ms if first else self.settings.budget_ms) / 1000
         now = self._clock()
         return now + budget, now + budget * (1 - OUTBOX_SHARE if self.outbox is not None else 1)
-
-
-def utc(seconds: float) -> str:
-    """Epoch seconds as ISO 8601 in UTC, to the millisecond."""
-    whole, milliseconds = divmod(int(seconds * 1000), 1000)
-    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(whole))}.{milliseconds:03d}+00:00"
 
 
 _STATUS = {"FLAG_NOT_FOUND": 404, "TARGETING_KEY_MISSING": 400, "INVALID_CONTEXT": 400}

@@ -6,7 +6,7 @@ storing it later creates the same one. On the cold path: the client is handed in
 
 from __future__ import annotations
 
-from json import dumps
+from handlers._log import to_ascii_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,4 +54,4 @@ class Outbox:
 
 def message(assignment: Assignment, reason: str) -> str:
     """A message's text, in ASCII: SQS takes no control characters, and JSON escapes them."""
-    return dumps({"version": VERSION, "reason": reason, "assignment": assignment.document()}, separators=(",", ":"))
+    return to_ascii_json({"version": VERSION, "reason": reason, "assignment": assignment.document()})

@@ -177,10 +177,9 @@ def assigner_of(environment: Mapping[str, str], expose: Expose | None = None, co
 def exposure(assignment: Assignment, persisted: bool) -> dict[str, object]:
     """The event that says who saw which variant first (requirement ASG-17), as ``_contract`` has it.
 
-    Its id is the assignment's own, so that the same exposure told twice is counted once.
+    Its id is the tracker's to give: one for each user, experiment, variant and span of time, whichever process tells of it.
     """
     return {
-        "event_id": f"exposure_{assignment.assignment_id}",
         "event_type": "exposure",
         "user_id": assignment.user_id,
         "experiment_id": assignment.experiment_id,

@@ -315,7 +315,8 @@ def test_asg_07_only_what_is_listed_of_a_context_is_stored(allowed: Any, stored:
 
 
 def test_asg_08_an_item_lives_for_ninety_days_or_what_is_said() -> None:
-    for settings, days in (({}, 90), ({"ttl_days": 7}, 7)):
+    said: dict[str, Any] = {"ttl_days": 7}
+    for settings, days in (({}, 90), (said, 7)):
         played, clock = PlayedClient(), Clock()
         assigner(played, wall=clock, **settings).assign(evaluator(experiment()), "user-1", "checkout", None)
         assert played.payloads[0]["Item"]["ttl"] == {"N": str(int(clock.now) + days * 86_400)}
