@@ -62,8 +62,12 @@ class Postgres:
         """A package below a home directory that nobody else may enter is copied to where everybody may."""
         if self._run("postgres", "--version").returncode == 0:
             return
-        copied = self.home / "install"
-        shutil.copytree(self.programs.parent, copied, symlinks=True)
+        install = self.programs.parent
+        copied = self.home / "site" / install.parent.name / install.name
+        shutil.copytree(install, copied, symlinks=True)
+        libraries = install.parent.parent / f"{install.parent.name}.libs"  # where the wheel has its shared objects, relatively
+        if libraries.exists():
+            shutil.copytree(libraries, self.home / "site" / libraries.name)
         self.programs = copied / "bin"
 
     def _run(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
