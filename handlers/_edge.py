@@ -236,12 +236,18 @@ def prepare() -> Edge:
 
 def _from_environment(environment: Mapping[str, str]) -> Edge:
     """Raises ValueError, naming the variable."""
+    from handlers._access import access_of_environment
     from handlers._settings import number
     from handlers._snapshots import reader
+    from handlers._telemetry import Telemetry
 
+    telemetry = Telemetry.of_environment(environment)
+    telemetry.watch(reader())
     return Edge(
         reader(),
         Cors(_origins(environment.get(ORIGINS, ""))),
+        access_of_environment(environment, telemetry),
+        telemetry=telemetry,
         max_batch=number(environment, MAX_BATCH, DEFAULT_MAX_BATCH, "a number of flags", MOST_BATCH),
     )
 
@@ -301,29 +307,17 @@ def log_error(error: BaseException, context: object, request_id: str = "") -> No
 
     Of an unforeseen error it has the type and the place only: its text may hold what a user sent (requirement SEC-08).
     """
-    from json import dumps
+    from handlers._log import calls_to, log
 
-    document = {
-        "level": "ERROR",
-        "message": str(error) if isinstance(error, ConfigurationError) else "an unforeseen error",
-        "error": type(error).__name__,
-        "where": _where(error),
-        "function": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
-        "function_request_id": getattr(context, "aws_request_id", None),
-        "request_id": request_id or getattr(context, "aws_request_id", None),
-    }
-    try:
-        print(dumps(document, default=str), flush=True)
-    except (OSError, ValueError, AttributeError):  # there is nowhere to write to
-        return
-
-
-def _where(error: BaseException) -> list[str]:
-    """The calls that led to it, outermost first: module, line and function."""
-    found = []
-    trace = error.__traceback__
-    while trace is not None:
-        frame = trace.tb_frame
-        found.append(f"{frame.f_globals.get('__name__')}:{trace.tb_lineno} {frame.f_code.co_name}")
-        trace = trace.tb_next
-    return found
+    log(
+        "ERROR",
+        str(error) if isinstance(error, ConfigurationError) else "an unforeseen error",
+        context,
+        error,
+        {
+            "error": type(error).__name__,
+            "where": calls_to(error),
+            "request_id": request_id or getattr(context, "aws_request_id", None),
+        },
+        depth=2,
+    )

@@ -102,15 +102,17 @@ def log(
     context: object = None,
     error: BaseException | None = None,
     extra: Mapping[str, object] | None = None,
+    depth: int = 1,
 ) -> None:
     """Writes one line (requirement SHR-01). Raises nothing.
 
     ``level`` is one of ``LEVELS``; ``message`` ours; ``context`` Lambda's, where there is one. Of ``error`` it has type and
     place only: its text may quote what a user sent (requirement SEC-08). All of ``extra`` is kept, and replaces no key of ours.
+    ``depth``: how many calls above this one the line is about.
     """
     try:
         if LEVELS[level] >= _lowest():
-            caller = sys._getframe(1)
+            caller = sys._getframe(depth)
             document = _document(level, message, context, error, caller.f_code.co_name, caller.f_lineno)
             for name, value in (extra or {}).items():
                 document.setdefault(name, _shortened(value))

@@ -198,7 +198,7 @@ class Telemetry(Metrics):
                 traced = self._traced.get(b"_X_AMZN_TRACE_ID")
                 text = (
                     f"{self._start if level == INFO else self._start.replace('INFO', _LEVEL_NAMES[level], 1)}{digits}"
-                    f"{self._middle}{'' if context is None else _quote(context.aws_request_id)}"
+                    f"{self._middle}{'' if context is None else _quote(getattr(context, 'aws_request_id', ''))}"
                     f"{'' if traced is None else _trace(traced)}"
                     f',"request_id":{_quote(request_id[:MAX_FIELD]) if request_id else _EMPTY}'
                     f',"source_ip":{_quote(source_ip[:MAX_FIELD]) if source_ip and self._show_ip else _EMPTY}'
@@ -272,20 +272,20 @@ class Telemetry(Metrics):
             self._second = str(second)
             time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
             self._start = f'{{"level":"INFO",{_LOCATION},"message":"request","timestamp":"{time}.'
-        arn = None if context is None else context.invoked_function_arn
+        arn = None if context is None else getattr(context, "invoked_function_arn", "")
         if arn != self._arn:
             self._meet(context, arn)
         if served is not self._standing:
             self._stand(served)
 
-    def _meet(self, context: Any, arn: str | None) -> None:
+    def _meet(self, context: Any, arn: object) -> None:
         """Keeps what the function is called: nearly always the same for all requests of a sandbox."""
         self._arn = arn
         self._identity = key = ""
         if context is not None:
             members = {
-                "function_name": context.function_name,
-                "function_memory_size": context.memory_limit_in_mb,
+                "function_name": getattr(context, "function_name", ""),
+                "function_memory_size": getattr(context, "memory_limit_in_mb", ""),
                 "function_arn": arn,
             }
             self._identity = "," + to_ascii_json(members)[1:-1]

@@ -18,6 +18,7 @@ from handlers._ofrep import FLAGS_PATH, HEALTH_PATH
 from handlers.flags import BATCH_PATH, EVALUATE_PATH, get_evaluator, handler, reset_evaluator
 from tests.conftest import spec_data
 from tests.handlers.conftest import Configure
+from tests.handlers.logged import errors_in
 from tests.handlers.switches import DOCUMENT, compiled
 from tests.handlers.test_events import balanced, event, foreign, proxied
 
@@ -144,7 +145,7 @@ def test_flh_12_the_request_id_comes_back_and_goes_everywhere(switches: Path) ->
     assert [len(one) for one in told] == [11], "a refusal is logged and not tracked"
 
 
-def test_flt_02_a_failure_of_tracking_costs_no_answer(switches: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_flt_02_a_failure_of_tracking_costs_no_answer(switches: Path, capfd: pytest.CaptureFixture[str]) -> None:
     class Broken(NoTracker):
         pending = True
 
@@ -153,8 +154,9 @@ def test_flt_02_a_failure_of_tracking_costs_no_answer(switches: Path, capsys: py
 
     prepare().tracker = Broken()
     assert call(get(**ON))[0] == 200
-    out = capsys.readouterr().out
-    assert json.loads(out)["error"] == "RuntimeError" and "jane" not in out
+    out = capfd.readouterr().out
+    [logged] = errors_in(out)
+    assert logged["error"] == "RuntimeError" and "jane" not in out
 
 
 def test_access_is_asked_before_anything_is_looked_at(switches: Path) -> None:
@@ -214,7 +216,7 @@ def test_flh_09_what_is_required_is_named_and_read_once(
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "10001", "1.5"])
 def test_flh_04_flh_10_a_wrong_setting_is_our_error_and_not_the_clients(
-    configure: Configure, switches: Path, capsys: pytest.CaptureFixture[str], value: str
+    configure: Configure, switches: Path, capfd: pytest.CaptureFixture[str], value: str
 ) -> None:
     configure(BUNDLE=switches, MAX_BATCH=value)
     with pytest.raises(ConfigurationError, match="BURGEE_MAX_BATCH"):
@@ -223,7 +225,8 @@ def test_flh_04_flh_10_a_wrong_setting_is_our_error_and_not_the_clients(
     assert (status, list(body)) == (500, ["error"])
     assert "Internal server error" in body["error"] and "BURGEE" not in body["error"]
     assert headers["X-Request-Id"] == "5f0b8a5e-0000-4000-8000-000000000000"
-    assert "BURGEE_MAX_BATCH" in json.loads(capsys.readouterr().out)["message"]
+    [logged] = errors_in(capfd.readouterr().out)
+    assert "BURGEE_MAX_BATCH" in logged["message"]
 
 
 def test_bat_05_the_limit_is_a_setting(configure: Configure, switches: Path) -> None:
@@ -233,7 +236,7 @@ def test_bat_05_the_limit_is_a_setting(configure: Configure, switches: Path) -> 
 
 
 def test_flh_03_flh_04_an_unforeseen_error_is_a_bare_500(
-    switches: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    switches: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> Any:
         raise ValueError("user_id cannot be jane@example.com")
@@ -244,9 +247,9 @@ def test_flh_03_flh_04_an_unforeseen_error_is_a_bare_500(
             status, body, _ = call(get(**ON))
         assert status == 500
         assert "Internal server error" in body["error"]
-        out = capsys.readouterr().out
+        out = capfd.readouterr().out
         assert "jane" not in json.dumps(body) + out
-        assert json.loads(out)["error"] == "ValueError"
+        assert [logged["error"] for logged in errors_in(out)] == ["ValueError"]
 
 
 @pytest.mark.parametrize("document", foreign())

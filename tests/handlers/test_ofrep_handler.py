@@ -17,6 +17,7 @@ from handlers.ofrep import FLAGS_PATH, HEALTH_PATH, handler
 from tests.conftest import ROOT
 from tests.handlers.conftest import Configure
 from tests.handlers.flags import constant, snapshot_of
+from tests.handlers.logged import errors_in
 from tests.handlers.test_events import event, foreign
 
 
@@ -153,14 +154,14 @@ def test_flh_07_listed_origins_may_read(bundle: Path, configure: Configure) -> N
     ],
 )
 def test_flh_10_a_wrong_setting_is_a_well_formed_500_and_a_line_in_the_log(
-    configure: Configure, capsys: pytest.CaptureFixture[str], settings: dict[str, str], words: str
+    configure: Configure, capfd: pytest.CaptureFixture[str], settings: dict[str, str], words: str
 ) -> None:
     configure(**settings)
     for _ in range(2):
         status, body, _ = call(event())
         assert (status, list(body)) == (500, ["errorDetails"])
         assert words not in body["errorDetails"]
-        [line] = capsys.readouterr().out.splitlines()
+        [line] = capfd.readouterr().out.splitlines()
         logged = json.loads(line)
         assert (logged["level"], logged["error"]) == ("ERROR", "ConfigurationError")
         assert logged["request_id"] == Context.aws_request_id
@@ -168,7 +169,7 @@ def test_flh_10_a_wrong_setting_is_a_well_formed_500_and_a_line_in_the_log(
 
 
 def test_an_unforeseen_error_is_500_and_its_text_reaches_neither_the_client_nor_the_log(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> Any:
         raise RuntimeError("jane@example.com")
@@ -180,8 +181,8 @@ def test_an_unforeseen_error_is_500_and_its_text_reaches_neither_the_client_nor_
             real = getattr(sys.modules[module], name)
             patch.setattr(where, lambda *args, calls=calls, real=real: next(calls, real)(*args))
             assert call(event())[0] == 500
-        out = capsys.readouterr().out
-        logged = json.loads(out)
+        out = capfd.readouterr().out
+        [logged] = errors_in(out)
         assert (logged["message"], logged["error"]) == ("an unforeseen error", "RuntimeError")
         assert logged["function_request_id"] == Context.aws_request_id
         assert any("fail" in place for place in logged["where"])
@@ -217,7 +218,7 @@ def test_flh_10_a_wrong_setting_doesnt_keep_the_function_from_starting(tmp_path:
     line, imported = start(tmp_path, AWS_LAMBDA_FUNCTION_NAME="edge")
     assert imported == "True False"
     logged = json.loads(line)
-    assert "BURGEE_STORE" in logged["message"] and logged["function"] == "edge"
+    assert "BURGEE_STORE" in logged["message"] and logged["service"] == "edge"
 
 
 def test_nothing_of_a_test_is_left(configure: Configure) -> None:

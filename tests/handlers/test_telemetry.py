@@ -362,6 +362,13 @@ def test_a_trace_id_of_any_form(header: str, expected: str, monkeypatch: pytest.
     assert desk.line["xray_trace_id"] == expected
 
 
+def test_a_context_that_is_hardly_one_does() -> None:
+    desk = Desk()
+    desk.request(context=SimpleNamespace(aws_request_id="only"))
+    desk.request(context=object())
+    assert [(x["function_name"], x["function_request_id"]) for x in desk.lines] == [("", "only"), ("", "")]
+
+
 HOSTILE = ['"', "\\", "\n", "\r\n", "\x00", "\ud800", "ü€😀", '","level":"ERROR"', "x" * 10_000, "\u2028", "{}"]
 
 
@@ -546,7 +553,7 @@ def test_while_nothing_can_be_written_memory_stays_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [{"context": object()}, {"served": object()}, {"reasons": 7}, {"fields": {"a": float("nan")}}, {"flag": 7}]
+    "broken", [{"request_id": 7}, {"served": object()}, {"reasons": 7}, {"fields": {"a": float("nan")}}, {"flag": 7}]
 )
 def test_nothing_that_telemetry_is_told_can_fail_a_request(broken: dict[str, Any]) -> None:
     desk = Desk()
