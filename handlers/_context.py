@@ -80,14 +80,20 @@ def check(context: Context, body_bytes: int) -> str | None:
         return f"the context has more than {MAX_KEYS} keys"
     if problem := _check_children(context.values(), 1):
         return problem
-    if body_bytes > MAX_BYTES and len(to_json(context).encode("utf-8", "surrogatepass")) > MAX_BYTES:
+    if body_bytes > MAX_BYTES and _bytes_of(context) > MAX_BYTES:
         return f"the context is larger than {MAX_BYTES} bytes"
     return None
+
+
+def _bytes_of(context: Context) -> int:
+    return len(to_json(context).encode("utf-8", "surrogatepass"))
 
 
 def _check_children(values: Iterable[Any], depth: int) -> str | None:
     for value in values:
         kind = type(value)
+        if kind is str:
+            continue
         if kind is int:
             if not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
                 return "the context has an integer of more than 64 bits"

@@ -180,15 +180,16 @@ def refusal(request: Request, status: int, message: str, headers: dict[str, str]
 
 
 quote_json = encode_basestring  # str -> its JSON text, non-ASCII as it is; in C
-_CONSTANTS = {None: "null", True: "true", False: "false"}
 _encode = JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def to_json(value: object) -> str:
     """The JSON text of a flag's value or metadata. Raises ValueError for NaN, which no snapshot holds."""
-    if type(value) is str:
-        return quote_json(value)
-    return _CONSTANTS[value] if value is None or value is True or value is False else _encode(value)
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    return quote_json(value) if type(value) is str else _encode(value)
 
 
 def is_json(content_type: str | None) -> bool:

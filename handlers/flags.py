@@ -11,18 +11,18 @@ from evaluator.reasons import MESSAGES
 from handlers._context import NotJson, check, parse
 from handlers._contract import is_text
 from handlers._edge import INTERNAL, Edge, prepare, prepare_in_lambda, reset_edge, serve
-from handlers._http import MAX_BODY_BYTES, Request, Response, is_too_large, most_bytes, quote_json, refusal, to_json
+from handlers._http import MAX_BODY_BYTES, Request, Response, is_too_large, most_bytes, quote_json, refusal
 from handlers._ofrep import answer, not_yet, wrong_method
-from handlers._outcome import flag_id_of, switch
+from handlers._outcome import Tellings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from evaluator import Evaluator
     from handlers._context import Context
     from handlers._events import Event, Result
-    from handlers._http import Row
     from handlers._scratch import Served
 
 EVALUATE_PATH = "/feature-flags/evaluate"
@@ -34,6 +34,7 @@ _BATCH_METHODS = "POST, OPTIONS"
 _NOTHING: dict[str, Any] = {}
 _ABSENT = object()
 _IGNORED = "the request's context is not JSON and was ignored"
+_tellings = Tellings()
 _CLIENTS_ERRORS = ("INVALID_CONTEXT", "TARGETING_KEY_MISSING")  # what another context would mend
 
 
@@ -95,18 +96,11 @@ def single(request: Request, evaluator: Evaluator | None, now: float | None = No
         request.account = ("flag", detail, None if code == "FLAG_NOT_FOUND" else key, {"error_code": code})
         return _failed(request, key, code)
     request.account = ("flag", detail, key, fields)
-    enabled, variant = switch(evaluation, detail)
-    flag_id = flag_id_of(evaluation)
-    request.evaluated = (user_id, context, [(key, flag_id, enabled, detail, variant)])
-    text = (
-        f'{{"user_id":{quote_json(user_id)},"flag_key":{quote_json(key)},"flag_id":{to_json(flag_id)},'
-        f'"enabled":{"true" if enabled else "false"},"reason":"{detail}"'
-    )
-    if variant is not None:
-        text += f',"variant":{quote_json(variant)}'
-    if warning is not None:
-        text += f',"warning":{quote_json(warning)}'
-    return Response(200, text + "}")
+    [told] = _tellings.of(evaluator.snapshot_version, (evaluation,))
+    if told.row is not None:
+        request.evaluated = (user_id, context, [told.row])
+    more = "" if warning is None else f',"warning":{quote_json(warning)}'
+    return Response(200, f'{{"user_id":{quote_json(user_id)}{told.rest}{more}}}')
 
 
 def _failed(request: Request, key: str, code: str) -> Response:
@@ -138,7 +132,7 @@ def _question(request: Request) -> tuple[str, str, Context, str | None]:
         raise BadRequest(_wrong_text("user_id", user_id) or _wrong_text("flag_key", key))
     context = document.get("context")
     if context is not None:
-        return user_id, key, _of_user(user_id, context, most_bytes(request.body)), warning
+        return user_id, key, _of_user(user_id, context, request.body), warning
     text = parameters.get("context")
     if text:
         try:
@@ -148,7 +142,7 @@ def _question(request: Request) -> tuple[str, str, Context, str | None]:
         except ValueError as error:
             raise BadRequest("the context holds what no context may") from error
         if context is not None:
-            return user_id, key, _of_user(user_id, context, most_bytes(text)), warning
+            return user_id, key, _of_user(user_id, context, text), warning
     return user_id, key, {"targetingKey": user_id}, warning
 
 
@@ -165,11 +159,11 @@ def _document(body: bytes | str) -> tuple[dict[str, Any], str | None]:
     return (found, None) if type(found) is dict else (_NOTHING, _IGNORED)
 
 
-def _of_user(user_id: str, context: Any, body_bytes: int) -> Context:
+def _of_user(user_id: str, context: Any, source: str | bytes) -> Context:
     """The context, about this user whoever it says it is about. Raises BadRequest."""
     if type(context) is not dict:
         raise BadRequest("context must be an object")
-    if problem := check(context, body_bytes):
+    if problem := check(context, most_bytes(source)):
         raise BadRequest(problem)
     context["targetingKey"] = user_id
     if "user_id" in context:
@@ -206,24 +200,21 @@ def batch(request: Request, evaluator: Evaluator | None, most: int, now: float |
         return _refused(request, error)
     if evaluator is None:
         return not_yet(request)
-    rows: list[Row] = []
-    items: list[str] = []
-    reasons: dict[str, int] = {}
-    for key, evaluation in evaluator.evaluate_all(context, keys, now).items():
-        detail = evaluation.detail
-        reasons[detail] = reasons.get(detail, 0) + 1
-        if detail == "flag_not_found" and not is_text(key, MAX_ID):
-            return refusal(request, 400, _wrong_text("a flag_key", key))
-        enabled, variant = switch(evaluation, detail)
-        if evaluation.error_code is None:
-            rows.append((key, flag_id_of(evaluation), enabled, detail, variant))
-        items.append(
-            f'{quote_json(key)}:{{"enabled":{"true" if enabled else "false"},"reason":"{detail}",'
-            f'"variant":{"null" if variant is None else quote_json(variant)}}}'
-        )
+    answers = evaluator.evaluate_all(context, keys, now)
+    told = _tellings.of(evaluator.snapshot_version, answers.values())
+    details = [one.detail for one in told]
+    reasons = {detail: details.count(detail) for detail in dict.fromkeys(details)}
+    if "flag_not_found" in reasons and (problem := _wrong_key(answers)):
+        return refusal(request, 400, problem)
     request.account = ("batch", reasons, None, None)
-    request.evaluated = (user_id, context, rows)
-    return Response(200, f'{{"user_id":{quote_json(user_id)},"flags":{{{",".join(items)}}}}}')
+    request.evaluated = (user_id, context, [one.row for one in told if one.row is not None])
+    members = ",".join([one.member for one in told])
+    return Response(200, f'{{"user_id":{quote_json(user_id)},"flags":{{{members}}}}}')
+
+
+def _wrong_key(keys: Iterable[str]) -> str:
+    """What is wrong with one of these; empty if nothing is. A flag's own key is right, so it takes an unknown one to ask."""
+    return next(filter(None, (_wrong_text("a flag_key", key) for key in keys)), "")
 
 
 def _questions(request: Request, most: int) -> tuple[str, list[str], Context]:
@@ -239,14 +230,14 @@ def _questions(request: Request, most: int) -> tuple[str, list[str], Context]:
     keys = document.get("flag_keys")
     if keys is None:
         raise BadRequest("Missing required parameter: flag_keys")
-    if type(keys) is not list or not all(type(key) is str for key in keys):
+    if type(keys) is not list or not {str}.issuperset(map(type, keys)):
         raise BadRequest("flag_keys must be a list of strings")
     if len(keys) > most:
         raise BadRequest(f"flag_keys cannot hold more than {most} keys")
     context = document.get("context")
     if context is None:
         return user_id, keys, {"targetingKey": user_id}
-    return user_id, keys, _of_user(user_id, context, most_bytes(request.body))
+    return user_id, keys, _of_user(user_id, context, request.body)
 
 
 prepare_in_lambda()
