@@ -228,7 +228,8 @@ class Assigner:
     def _look_up(self, answer: Answer, user_id: str, evaluation: Evaluation) -> None:
         """A user outside of the traffic who was assigned when it was larger keeps the place (requirement ASG-12).
 
-        That nothing is stored stays true while the snapshot is the same: nobody is assigned who is outside of the traffic.
+        That nothing is stored is remembered for the cache's time, and never beyond the snapshot: under this one nobody is
+        assigned who is outside of its traffic; under another one they may have been.
         """
         place = (user_id, answer.experiment_id)
         known = self._remembered(place)

@@ -20,6 +20,7 @@ from handlers._assignment_request import BadRequest, check_id
 from handlers._assignment_settings import read_settings
 from handlers._contract import check_event
 from handlers._http import Request, Response
+from handlers._tracking import Tracker
 from tests.aws import Aws
 from tests.handlers.assigning import (
     Counter,
@@ -375,22 +376,18 @@ def event(method: str = "GET", body: str | None = None, query: str = "", **more:
     return made | ({} if body is None else {"body": body}) | more
 
 
-class Tracker:
-    """Keeps what it is given."""
-
-    pending = False
+class Kept:
+    """A sink that keeps what it is given."""
 
     def __init__(self) -> None:
-        self.events: list[dict[str, object]] = []
+        self.events: list[dict[str, Any]] = []
 
-    def track(self, event: dict[str, object]) -> None:
-        self.events.append(event)
+    def send(self, events: list[tuple[str, str]], until: float | None, drop: Any, last: bool = False) -> int:
+        self.events += [json.loads(text) for _, text in events]
+        return 0
 
-    def track_flags(self, *_: object) -> None:
-        """No flags are evaluated here."""
-
-    def flush(self, until: float) -> None:
-        """Nothing is pending."""
+    def forget(self) -> None:
+        """Nothing waits."""
 
 
 @pytest.fixture
@@ -516,16 +513,29 @@ def test_asg_13_and_15_a_real_outage_is_answered_and_queued(function: str, monke
 
 
 def test_asg_17_the_first_assignment_gives_an_event_of_the_contract(function: str) -> None:
-    tracker = Tracker()
-    _edge.prepare().tracker = tracker
+    """Through the tracker that the function has, into a sink that keeps it."""
+    sink = Kept()
+    _edge.prepare().tracker = Tracker(sink)
     found = body_of(assignments.handler(event(query=urlencode(ASKED)), None))
     assignments.handler(event(query=urlencode(ASKED)), None)
-    (told,) = tracker.events
-    assert check_event(json.loads(json.dumps({"event_id": "the-trackers"} | told))) is None
+    (told,) = sink.events
+    assert check_event(told) is None
     assert (told["event_type"], told["user_id"], told["experiment_id"]) == ("exposure", "user-1", "exp_checkout")
+    assert told["timestamp"] == found["timestamp"]
     assert told["properties"] == {
         "experiment_key": "checkout", "variant": found["variant"], "assignment_id": found["assignment_id"],
     }  # fmt: skip
+
+
+def test_asg_17_an_exposure_in_an_outage_is_told_once(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every request of the user tries to store; the event is one per span of time, without an assignment_id."""
+    monkeypatch.setenv("ASSIGNMENTS_TABLE", "gone")
+    sink = Kept()
+    _edge.prepare().tracker = Tracker(sink)
+    for _ in range(3):
+        assignments.handler(event(query=urlencode(ASKED)), None)
+    (told,) = sink.events
+    assert told["properties"]["assignment_id"] is None
 
 
 def test_asg_39_and_sec_08_nothing_of_a_user_is_printed(function: str, capsys: pytest.CaptureFixture[str]) -> None:
