@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_command(add)
     _add_up(add)
     _add_migrate(add)
+    _add_openapi(add)
     return parser
 
 
@@ -132,6 +133,11 @@ def _add_migrate(add: "_Commands[argparse.ArgumentParser]") -> None:
         "--database", metavar="URL", help="postgresql://user@host/name (default: DATABASE_URL or DATABASE_SECRET_ID)"
     )
     migrate.set_defaults(run=commands.migrate)
+
+
+def _add_openapi(add: "_Commands[argparse.ArgumentParser]") -> None:
+    openapi = add.add_parser("openapi", help="print the edge endpoints as an OpenAPI document")
+    openapi.set_defaults(run=commands.openapi)
 
 
 def _add_path(parser: argparse.ArgumentParser, meaning: str) -> None:

@@ -127,6 +127,14 @@ def migrate(options: argparse.Namespace) -> int:
     return run(options.database)
 
 
+def openapi(_: argparse.Namespace) -> int:
+    """Prints the edge endpoints' OpenAPI document."""
+    from burgee.openapi import text
+
+    print(text(), end="")
+    return 0
+
+
 _UP_NEEDS = ("aws_lambda_powertools", "awslambdaric", "boto3", "flask", "moto", "rich", "uvicorn", "werkzeug")
 
 
