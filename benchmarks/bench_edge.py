@@ -215,7 +215,7 @@ def in_process(module: str, rounds: int, evaluations: int, sink: str = "pipe") -
         bench_reader.publish(place / "store", workloads.snapshot_of_all(), 1)
         environment = {"PATH": os.environ["PATH"], "EVALUATOR_IMPL": "fast", "AWS_LAMBDA_FUNCTION_NAME": "flags"}
         environment |= {"BURGEE_STORE": str(place / "store"), "BURGEE_SCRATCH": str(place / "scratch")}
-        environment |= {"AWS_REGION": "us-east-1"}
+        environment |= {"AWS_REGION": "us-east-1", "BURGEE_TRACKING": "log"}
         output = place / "found.json"
         command = [sys.executable, "-m", "benchmarks.bench_edge", "--child", str(output), "--handler", module]
         command += ["--rounds", str(rounds), "--soak", str(evaluations)]

@@ -44,7 +44,7 @@ Document = dict[str, Any]
 def environment(place: Path) -> dict[str, str]:
     """A function's, with a store of W4's 100 flags in a directory."""
     bench_reader.publish(place / "store", workloads.snapshot_of_all(), 1)
-    return {"EVALUATOR_IMPL": "fast", "BURGEE_STORE": str(place / "store")}
+    return {"EVALUATOR_IMPL": "fast", "BURGEE_TRACKING": "log", "BURGEE_STORE": str(place / "store")}
 
 
 def questions(kind: str) -> list[bytes]:
