@@ -25,7 +25,7 @@ from tests.handlers.streams import AT, Context, item, record
 
 @dataclass
 class History:
-    """A table, played write by write. ``records``: what its stream says; ``rows``: what applying them once, in order, leaves."""
+    """A table that is written to. ``records``: what its stream says; ``rows``: what applying them once, in order, leaves."""
 
     sequence: int
     table: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
