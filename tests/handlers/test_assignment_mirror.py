@@ -134,6 +134,15 @@ def test_sec_08_a_deletion_erases_every_assignment_of_its_key_for_good(mirror: M
     assert [row.assignment[7] for row in mirror.rows() if row.user == "user-1"] == ["c"]
 
 
+def test_sec_08_an_older_deletion_does_not_undo_a_newer_one(mirror: Mirror) -> None:
+    one, two = item(**A), item(**B)
+    history = [record(1, one), record(2, old=one), record(3, two), record(4, old=two)]
+    mirror(*history)
+    mirror(history[1])
+    assert mirror(history[2]) == []
+    assert mirror.rows() == []
+
+
 def test_sec_08_what_remembers_a_deletion_names_nobody(mirror: Mirror) -> None:
     mirror(record(4, old=item("alice@example.com", context={"M": {"city": {"S": "Ghent"}}})))
     (text,) = mirror.database.one("SELECT held::text FROM burgee.assignment_erasures AS held")
