@@ -277,8 +277,7 @@ def _never_read(peer: Peer) -> None:
 
 def _read_slowly(peer: Peer) -> None:
     peer.channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    for _ in range(300):
-        peer.channel.recv(512)
+    while peer.channel.recv(512):
         time.sleep(0.005)
 
 
