@@ -108,13 +108,15 @@ class Access:
         if self._mode == API_KEY:
             name = self._name_of(request.headers.get(HEADER))
             if name is not None:
-                return f"key:{name}", None
+                request.caller = f"key:{name}"
+                return request.caller, None
             challenge = {"WWW-Authenticate": f'ApiKey realm="burgee", header="{HEADER}"'}
             return _place(request.source_ip), refusal(request, 401, f"a valid API key is needed, in {HEADER}", challenge)
         if self._mode == IAM:
             principal = principal_of(event)
             if principal is not None:
-                return f"iam:{self._digest_of(principal)}", None
+                request.caller = f"iam:{self._digest_of(principal)}"
+                return request.caller, None
             return _place(request.source_ip), refusal(request, 403, "the request isn't that of an IAM principal")
         return _place(request.source_ip), None
 

@@ -8,7 +8,6 @@ cold path: what reads the environment is imported when a function is prepared, s
 from __future__ import annotations
 
 import os
-from time import monotonic
 
 from evaluator.errors import BurgeeError
 from handlers._events import read_event, result_of
@@ -48,8 +47,8 @@ if TYPE_CHECKING:
         def track_flags(self, request: Request, user_id: object, context: Mapping[str, object], rows: list[Row]) -> None:
             """Takes the evaluations of one request. What of the context may leave the process is the tracker's to know."""
 
-        def flush(self, until: float) -> None:
-            """Sends what it holds, by ``until`` (seconds of ``time.monotonic``) at the latest; keeps or counts the rest."""
+        def flush(self) -> None:
+            """Sends what it holds, within a budget of its own; keeps or counts the rest."""
 
     class Telemetry(Protocol):
         """The log line and the metrics of a request (``_telemetry.Telemetry``). Nothing here raises."""
@@ -70,6 +69,7 @@ if TYPE_CHECKING:
             reasons: Reasons = None,
             flag: str | None = None,
             fields: Mapping[str, object] | None = None,
+            caller: str = "",
         ) -> None:
             """Its answer is complete. ``route``, ``reasons``, ``flag`` and ``fields`` are the request's ``account``."""
 
@@ -80,7 +80,6 @@ ORIGINS = "BURGEE_ALLOW_ORIGINS"
 MAX_BATCH = "BURGEE_MAX_BATCH"
 DEFAULT_MAX_BATCH = 100
 MOST_BATCH = 10_000
-TRACKING_BUDGET_S = 0.02  # what a request may wait for its events to leave
 INTERNAL = "Internal server error: the request could not be answered"
 
 
@@ -106,7 +105,7 @@ class NoTracker:
     def track_flags(self, request: Request, user_id: object, context: Mapping[str, object], rows: list[Row]) -> None:
         return
 
-    def flush(self, until: float) -> None:
+    def flush(self) -> None:
         return
 
 
@@ -123,7 +122,7 @@ class NoTelemetry:
 class Edge:
     """One function's surroundings, made once per process by ``prepare``. ``max_batch``: flags in one request."""
 
-    __slots__ = ("_stamped", "access", "cors", "max_batch", "reader", "telemetry", "tracker")
+    __slots__ = ("_stamp", "access", "cors", "max_batch", "reader", "telemetry", "tracker")
 
     def __init__(
         self,
@@ -140,7 +139,7 @@ class Edge:
         self.tracker: Tracker = tracker or NoTracker()
         self.telemetry: Telemetry = telemetry or NoTelemetry()
         self.max_batch = max_batch
-        self._stamped: tuple[Served | None, Cors] = (None, cors)
+        self._stamp: tuple[Served | None, Cors] = (None, cors)
 
     def answer(self, event: Event, context: object, respond: Respond) -> Result:
         """The result for one event."""
@@ -163,59 +162,31 @@ class Edge:
                 response = refusal(request, 500, INTERNAL)
         if not request.request_id:
             request.request_id = getattr(context, "aws_request_id", None) or ""
-        self._stamp(response, request, served, age_ms)
-        result = result_of(response, event)
-        self._conclude(request, response, served, age_ms, started, context)
-        return result
-
-    def _stamp(self, response: Response, request: Request, served: Served | None, age_ms: int | None) -> None:
-        """The headers that every response carries, and which snapshot it comes from."""
-        stamped, cors = self._stamped
-        if stamped is not served:
-            cors = self.cors.also(_version_headers(served))
-            self._stamped = (served, cors)
-        finish(response, request, cors)
+        finish(response, request, self.cors if served is None else self._stamped(served))
         if age_ms is not None and served is not None:
             response.headers["X-Burgee-Age-Ms"] = str(age_ms)
-
-    def _conclude(
-        self,
-        request: Request,
-        response: Response,
-        served: Served | None,
-        age_ms: int | None,
-        started: int,
-        context: object,
-    ) -> None:
-        """Tracking and telemetry: no failure of theirs is worth an answer."""
+        result = result_of(response, event)
         try:
-            tracker = self.tracker
             if request.evaluated is not None:
-                tracker.track_flags(request, *request.evaluated)
-            if tracker.pending:
-                tracker.flush(monotonic() + TRACKING_BUDGET_S)
-            route, reasons, flag, fields = request.account
+                self.tracker.track_flags(request, *request.evaluated)
+            if self.tracker.pending:
+                self.tracker.flush()
+            status, (route, reasons, flag, fields) = response.status, request.account
             self.telemetry.end(
-                started,
-                context,
-                request.request_id,
-                request.source_ip,
-                route,
-                response.status,
-                served,
-                age_ms,
-                reasons,
-                flag,
-                fields,
-            )
-        except Exception as error:
+                started, context, request.request_id, request.source_ip, route, status, served, age_ms, reasons, flag, fields,
+                request.caller,
+            )  # fmt: skip
+        except Exception as error:  # no failure of tracking or telemetry is worth an answer
             log_error(error, context, request.request_id)
+        return result
 
-
-def _version_headers(served: Served | None) -> dict[str, str]:
-    if served is None:
-        return {}
-    return {"X-Burgee-Version": str(served.version), "X-Burgee-Snapshot": served.snapshot_version}
+    def _stamped(self, served: Served) -> Cors:
+        """The headers that every response from this snapshot carries."""
+        stamp = self._stamp
+        if stamp[0] is not served:
+            standing = {"X-Burgee-Version": str(served.version), "X-Burgee-Snapshot": served.snapshot_version}
+            stamp = self._stamp = (served, self.cors.also(standing))
+        return stamp[1]
 
 
 # --- the process's own --------------------------------------------------------------------------------------------------
@@ -240,6 +211,7 @@ def _from_environment(environment: Mapping[str, str]) -> Edge:
     from handlers._settings import number
     from handlers._snapshots import reader
     from handlers._telemetry import Telemetry
+    from handlers._tracking_settings import tracker_of
 
     telemetry = Telemetry.of_environment(environment)
     telemetry.watch(reader())
@@ -247,8 +219,9 @@ def _from_environment(environment: Mapping[str, str]) -> Edge:
         reader(),
         Cors(_origins(environment.get(ORIGINS, ""))),
         access_of_environment(environment, telemetry),
-        telemetry=telemetry,
-        max_batch=number(environment, MAX_BATCH, DEFAULT_MAX_BATCH, "a number of flags", MOST_BATCH),
+        tracker_of(environment, telemetry),
+        telemetry,
+        number(environment, MAX_BATCH, DEFAULT_MAX_BATCH, "a number of flags", MOST_BATCH),
     )
 
 

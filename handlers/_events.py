@@ -73,7 +73,10 @@ def _plain(event: dict[str, Any], context: dict[str, Any], http: dict[str, Any])
         path = path.removeprefix(f"/{stage}")
     if "%" in path:
         path = _as_sent(path, context)
-    return Request(method, path, headers, b"", query, _text(context.get("requestId")), _text(http.get("sourceIp")), parameters)
+    request_id, source_ip = context.get("requestId", ""), http.get("sourceIp", "")
+    if type(request_id) is not str or type(source_ip) is not str:
+        request_id, source_ip = _text(request_id), _text(source_ip)
+    return Request(method, path, headers, "", query, request_id, source_ip, parameters)
 
 
 def _as_sent(path: str, context: dict[str, Any]) -> str:
@@ -104,7 +107,7 @@ def _proxied(event: dict[str, Any], context: dict[str, Any]) -> Request:
         source_ip = _text((context.get("identity") or {}).get("sourceIp"))
     if event.get("version") == "1.0":  # an HTTP API decodes the path, a REST API and a load balancer don't
         path = path.replace("%", "%25")
-    return Request(method, path, headers, b"", "", _text(context.get("requestId")), source_ip, parameters)
+    return Request(method, path, headers, "", "", _text(context.get("requestId")), source_ip, parameters)
 
 
 def _members(event: dict[str, Any], single: str, multiple: str, join: Callable[[list[str]], str]) -> dict[str, str]:

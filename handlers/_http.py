@@ -41,10 +41,13 @@ class Request:
     query decoded, where the host has done that. ``request_id`` and ``source_ip`` are empty where the host knows none.
 
     What an endpoint leaves on it for those who come after: ``evaluated``, the flags that were answered, for tracking; and
-    ``account``, what the log line says of it.
+    ``account``, what the log line says of it. ``caller``: who was let in, as the log may say it; empty: nobody was asked.
     """
 
-    __slots__ = ("_parameters", "account", "body", "evaluated", "headers", "method", "path", "query", "request_id", "source_ip")
+    __slots__ = (
+        "_parameters", "account", "body", "caller", "evaluated", "headers", "method", "path", "query", "request_id",
+        "source_ip",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Request:
         self._parameters = parameters
         self.evaluated: Evaluated | None = None
         self.account: Account = _NO_ACCOUNT
+        self.caller = ""
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -207,7 +211,7 @@ def most_bytes(body: bytes | str) -> int:
 
 def is_too_large(body: bytes | str) -> bool:
     """Whether a body has more than ``MAX_BODY_BYTES`` in UTF-8."""
-    if most_bytes(body) <= MAX_BODY_BYTES:
+    if len(body) <= MAX_BODY_BYTES // 4 or most_bytes(body) <= MAX_BODY_BYTES:
         return False
     return type(body) is bytes or len(body.encode("utf-8", "replace")) > MAX_BODY_BYTES  # type: ignore[union-attr]
 

@@ -24,16 +24,15 @@ from handlers._http import (
     problem,
     quote_json,
     refusal,
-    to_json,
     unquote,
 )
-from handlers._outcome import row_of
+from handlers._outcome import metadata_text, tellings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evaluator import Evaluation, Evaluator
+    from evaluator import Evaluator
 
     Report = Callable[[BaseException], object]
     Standing = tuple[int, int | None]  # the version that is served, and how many milliseconds ago the store confirmed it
@@ -125,33 +124,18 @@ def single(request: Request, evaluator: Evaluator, key: str, now: float | None =
     evaluation = evaluator.evaluate(key, context, now)
     code = evaluation.error_code
     if code is None:
-        row = row_of(evaluation)
-        request.account = ("ofrep", row[3], key, None)
-        request.evaluated = (context.get("targetingKey"), context, [row])
-        return Response(200, _success(evaluation))
+        [told] = tellings.of((evaluation,))
+        request.account = ("ofrep", told.detail, key, None)
+        request.evaluated = (context.get("targetingKey"), context, [told.row])
+        return Response(200, told.ofrep)
     request.account = ("ofrep", evaluation.detail, None if code == "FLAG_NOT_FOUND" else key, {"error_code": code})
     status = 404 if code == "FLAG_NOT_FOUND" else 400
     return Response(status, _failure(key, code, MESSAGES[code], evaluation.metadata))
 
 
-def _success(evaluation: Evaluation) -> str:
-    """An evaluation as OFREP writes it. No ``value`` means: the caller's own default."""
-    text = f'{{"key":{quote_json(evaluation.flag_key)},"reason":"{evaluation.reason}"'
-    if evaluation.variant is not None:
-        text += f',"variant":{quote_json(evaluation.variant)}'
-    value = evaluation.value
-    if value is not None:
-        text += f',"value":{to_json(value)}'
-    return text + _metadata(evaluation.metadata)
-
-
 def _failure(key: str, code: str, details: str, metadata: dict[str, object] | None = None) -> str:
     text = f'{{"key":{quote_json(key)},"errorCode":"{code}","errorDetails":{quote_json(details)}'
-    return text + _metadata(metadata)
-
-
-def _metadata(metadata: dict[str, object] | None) -> str:
-    return f',"metadata":{to_json(metadata)}}}' if metadata else "}"
+    return text + metadata_text(metadata)
 
 
 # --- all flags --------------------------------------------------------------------------------------------------------

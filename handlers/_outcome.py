@@ -9,14 +9,18 @@ from handlers._http import quote_json, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from evaluator import Evaluation
     from handlers._http import Row
 
-MOST_KEPT = 20_000
+    Mark = tuple[str, int, str | None, bool | str | None]  # flag, reason, variant, and the value if it is short to tell
 
-# The finer words (evaluator.reasons.DETAILS) of answers that the flag gave itself; under all others it is off.
+MOST_KEPT, LONGEST_KEPT = 20_000, 1_000  # answers; characters of one
+
+# The finer words (evaluator.reasons.DETAILS): of what could not be evaluated, and of answers that the flag gave itself. Under
+# all others it is off.
+FAILURES = frozenset(("error", "flag_not_found"))
 ANSWERS = frozenset(("enabled", "override", "default"))
 
 
@@ -50,21 +54,36 @@ def flag_id_of(evaluation: Evaluation) -> object:
     return metadata.get("experiment_id") if found is None else found
 
 
-class Told:
-    """What the endpoints say of one answer: ``row`` to tracking (None: of an error), ``member`` in a batch, ``rest`` alone."""
+def ofrep_text(evaluation: Evaluation) -> str:
+    """A successful evaluation as OFREP writes it. No ``value`` means: the caller's own default."""
+    text = f'{{"key":{quote_json(evaluation.flag_key)},"reason":"{evaluation.reason}"'
+    if evaluation.variant is not None:
+        text += f',"variant":{quote_json(evaluation.variant)}'
+    value = evaluation.value
+    if value is not None:
+        text += f',"value":{to_json(value)}'
+    return text + metadata_text(evaluation.metadata)
 
-    __slots__ = ("detail", "member", "rest", "row")
+
+def metadata_text(metadata: dict[str, object] | None) -> str:
+    """The end of an object of OFREP's."""
+    return f',"metadata":{to_json(metadata)}}}' if metadata else "}"
+
+
+class Told:
+    """What is said of one answer: ``row`` to tracking, ``member`` in a batch, ``rest`` alone; ``ofrep``, empty for an error."""
+
+    __slots__ = ("detail", "member", "ofrep", "rest", "row")
 
     def __init__(self, evaluation: Evaluation) -> None:
-        self.row: Row | None = row_of(evaluation)
+        self.row = row_of(evaluation)
         key, flag_id, enabled, detail, variant = self.row
         on, name = "true" if enabled else "false", "null" if variant is None else quote_json(variant)
+        named = "" if variant is None else f',"variant":{name}'
         self.detail = detail
         self.member = f'{quote_json(key)}:{{"enabled":{on},"reason":"{detail}","variant":{name}}}'
-        named = "" if variant is None else f',"variant":{name}'
         self.rest = f',"flag_key":{quote_json(key)},"flag_id":{to_json(flag_id)},"enabled":{on},"reason":"{detail}"{named}'
-        if evaluation.error_code is not None:
-            self.row = None
+        self.ofrep = ofrep_text(evaluation) if evaluation.error_code is None else ""
 
 
 class Tellings:
@@ -73,23 +92,33 @@ class Tellings:
     __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self._kept: tuple[str, dict[tuple[str, int, str | None, bool], Told]] = ("", {})
+        self._kept: tuple[str, dict[Mark, Told]] = ("", {})
 
-    def of(self, version: str, evaluations: Iterable[Evaluation]) -> list[Told]:
-        """Of these answers, in their order; all are from the snapshot ``version``."""
+    def of(self, evaluations: Sequence[Evaluation]) -> list[Told]:
+        """Of these answers, in their order. All must be from one snapshot, which need not be the one that is served now."""
+        version = evaluations[0].snapshot_version if evaluations else ""
         kept_version, kept = self._kept
         if kept_version != version or len(kept) > MOST_KEPT:
             kept = {}
             self._kept = (version, kept)
         told = []
         for evaluation in evaluations:
-            value = evaluation.value
-            # A named variant has one value, so that this says all there is to say; an unnamed one is on or off.
-            mark = evaluation.flag_key, evaluation.reason_code, evaluation.variant, value is not None and value is not False
+            variant, value = evaluation.variant, evaluation.value
+            # A named variant has one value, so that this says all there is to say.
+            known = value if value is None or value is True or value is False else ""
+            mark = evaluation.flag_key, evaluation.reason_code, variant, known
             found = kept.get(mark)
             if found is None:
                 found = Told(evaluation)
-                if evaluation.error_code != "FLAG_NOT_FOUND":  # of those there is no end
+                # Of unknown keys there is no end, an unnamed variant may have any value, and memory is for many short texts.
+                if (
+                    evaluation.error_code != "FLAG_NOT_FOUND"
+                    and (variant is not None or known != "")
+                    and len(found.ofrep) <= LONGEST_KEPT
+                ):
                     kept[mark] = found
             told.append(found)
         return told
+
+
+tellings = Tellings()  # the process's own

@@ -161,12 +161,14 @@ class Telemetry(Metrics):
         reasons: Reasons = None,
         flag: str | None = None,
         fields: Fields | None = None,
+        caller: str = "",
     ) -> None:
         """Writes the request's line, or keeps its figures for a later one. Call it once per request. Raises nothing.
 
         ``started``: what ``begin`` gave; ``context``: Lambda's, or None; ``route``: a word of ours; ``reasons``: why the flag
         or experiment answered so, or how many did for each reason; ``flag``: its key, where there is such a one; ``fields``:
-        small things to be logged (numbers, short texts of ours), of which ``warning`` makes the line a warning.
+        small things to be logged (numbers, short texts of ours), of which ``warning`` makes the line a warning; ``caller``:
+        who asked, where that was checked.
         """
         try:
             duration_us = (self._clock() - started) // 1_000
@@ -202,6 +204,7 @@ class Telemetry(Metrics):
                     f"{'' if traced is None else _trace(traced)}"
                     f',"request_id":{_quote(request_id[:MAX_FIELD]) if request_id else _EMPTY}'
                     f',"source_ip":{_quote(source_ip[:MAX_FIELD]) if source_ip and self._show_ip else _EMPTY}'
+                    f"{_caller(caller) if caller else ''}"
                     f'{self._snapshot},"age_ms":{_NULL if age_ms is None else age_ms}'
                     f"{(fields is None and self._flags.get(flag)) or self._more(route, flag, fields)}"
                     f',"duration_us":{duration},"Latency":{latency}{tail}{self._second}{digits}}}}}\n'
@@ -337,6 +340,10 @@ def _words(kind: Kind) -> str:
     return (
         f'{text},"reason":{_quote(reasons)}' if isinstance(reasons, str) else f'{text},"reasons":{to_ascii_json(dict(reasons))}'
     )
+
+
+def _caller(caller: str) -> str:
+    return f',"caller":{_quote(caller[:MAX_FIELD])}'
 
 
 def _digits(milliseconds: int) -> str:

@@ -13,7 +13,7 @@ from handlers._contract import is_text
 from handlers._edge import INTERNAL, Edge, prepare, prepare_in_lambda, reset_edge, serve
 from handlers._http import MAX_BODY_BYTES, Request, Response, is_too_large, most_bytes, quote_json, refusal
 from handlers._ofrep import answer, not_yet, wrong_method
-from handlers._outcome import Tellings
+from handlers._outcome import FAILURES, tellings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _BATCH_METHODS = "POST, OPTIONS"
 _NOTHING: dict[str, Any] = {}
 _ABSENT = object()
 _IGNORED = "the request's context is not JSON and was ignored"
-_tellings = Tellings()
 _CLIENTS_ERRORS = ("INVALID_CONTEXT", "TARGETING_KEY_MISSING")  # what another context would mend
 
 
@@ -96,9 +95,8 @@ def single(request: Request, evaluator: Evaluator | None, now: float | None = No
         request.account = ("flag", detail, None if code == "FLAG_NOT_FOUND" else key, {"error_code": code})
         return _failed(request, key, code)
     request.account = ("flag", detail, key, fields)
-    [told] = _tellings.of(evaluator.snapshot_version, (evaluation,))
-    if told.row is not None:
-        request.evaluated = (user_id, context, [told.row])
+    [told] = tellings.of((evaluation,))
+    request.evaluated = (user_id, context, [told.row])
     more = "" if warning is None else f',"warning":{quote_json(warning)}'
     return Response(200, f'{{"user_id":{quote_json(user_id)}{told.rest}{more}}}')
 
@@ -201,13 +199,13 @@ def batch(request: Request, evaluator: Evaluator | None, most: int, now: float |
     if evaluator is None:
         return not_yet(request)
     answers = evaluator.evaluate_all(context, keys, now)
-    told = _tellings.of(evaluator.snapshot_version, answers.values())
+    told = tellings.of(list(answers.values()))
     details = [one.detail for one in told]
     reasons = {detail: details.count(detail) for detail in dict.fromkeys(details)}
     if "flag_not_found" in reasons and (problem := _wrong_key(answers)):
         return refusal(request, 400, problem)
     request.account = ("batch", reasons, None, None)
-    request.evaluated = (user_id, context, [one.row for one in told if one.row is not None])
+    request.evaluated = (user_id, context, [one.row for one in told if one.detail not in FAILURES])
     members = ",".join([one.member for one in told])
     return Response(200, f'{{"user_id":{quote_json(user_id)},"flags":{{{members}}}}}')
 

@@ -98,8 +98,8 @@ def test_every_part_arrives() -> None:
 
 
 def test_a_missing_body_is_an_empty_one() -> None:
-    assert read(event(None)).body == b""
-    assert read(event(body=None)).body == b""
+    assert read(event(None)).body == ""
+    assert read(event(body=None)).body == ""
 
 
 def test_text_is_utf_8_and_base64_is_decoded() -> None:

@@ -204,7 +204,7 @@ def start(tmp_path: Path, **environment: str) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
-        env={"BURGEE_SCRATCH": str(tmp_path / "none")} | environment,
+        env={"BURGEE_SCRATCH": str(tmp_path / "none"), "BURGEE_TRACKING": "none"} | environment,
     )
     return run.stdout.splitlines()
 
