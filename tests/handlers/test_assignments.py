@@ -228,6 +228,11 @@ def test_asg_39_ids_are_limited_before_they_reach_keys_and_logs(value: str) -> N
         assert name in read(response)["error"]
 
 
+def test_asg_39_an_id_that_is_too_long_is_said_to_be() -> None:
+    error = read(get(user_id="x" * 257, experiment_key="checkout"))["error"]
+    assert error == "user_id cannot be longer than 256 characters"
+
+
 @pytest.mark.parametrize("value", ["x" * 256, "😀" * 256, "user@example.org", "a b", "名前", "a/b?c=d&e", "0", "--"])
 def test_asg_39_what_people_use_as_ids_is_taken(value: str) -> None:
     assert read(get(user_id=value, experiment_key="checkout"))["user_id"] == value

@@ -2,6 +2,7 @@
 
 import json
 import math
+import socket
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -14,10 +15,11 @@ from evaluator import Evaluator
 from handlers._assigning import Answer, Refused, end_of
 from handlers._assignment_store import Assignment
 from handlers._attributes import to_item, to_plain
-from handlers._aws_json import AwsError
-from tests.aws import Aws
+from handlers._aws_json import AwsError, JsonClient
+from tests.aws import REGION, Aws
 from tests.handlers.assigning import (
     Clock,
+    Given,
     PlayedClient,
     assigner,
     assignments_table,
@@ -113,7 +115,8 @@ def test_asg_05_the_request_names_the_user_whatever_its_context_says() -> None:
     rules = [{"attribute": "user_id", "operator": "equals", "value": "boss"}]
     one = assigner(PlayedClient())
     flags = evaluator(experiment(targeting_rules=rules))
-    assert one.assign(flags, "user-1", "checkout", {"user_id": "boss", "targetingKey": "boss"}).assignment is None
+    for claimed in ({"user_id": "boss", "targetingKey": "boss"}, {"targetingKey": "boss"}, {"user_id": "boss"}):
+        assert one.assign(flags, "user-1", "checkout", claimed).assignment is None
     assert one.assign(flags, "boss", "checkout", {"user_id": "user-1"}).assignment is not None
 
 
@@ -133,7 +136,7 @@ def test_an_experiment_without_an_id_is_called_by_its_key() -> None:
 
 @pytest.mark.parametrize("key", ["nope", "a-flag"])
 def test_asg_33_what_is_no_experiment_is_not_found(key: str) -> None:
-    flags = evaluator(experiment(), flags={"a-flag": {"enabled": True, "rollout_percentage": 100}})
+    flags = evaluator(experiment(), flags={"a-flag": {"flag_id": "flag_1", "enabled": True, "rollout_percentage": 100}})
     with pytest.raises(Refused) as raised:
         assigner(PlayedClient()).assign(flags, "user-1", key, None)
     assert raised.value.status == 404
@@ -464,6 +467,19 @@ def test_asg_40_the_store_and_the_outbox_share_one_budget() -> None:
     assert store.deadlines[-1] - begun == pytest.approx(0.030, abs=0.02)
     assert queue.deadlines[-1] - begun == pytest.approx(0.040, abs=0.02)
     assert queue.deadlines[-1] > store.deadlines[-1]
+
+
+def test_asg_40_a_store_that_hangs_costs_its_budget_and_no_more() -> None:
+    """A service that takes connections and says nothing; the queue behind the same one."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        store, queue = (JsonClient(service, REGION, endpoint, Given()) for service in ("dynamodb", "sqs"))
+        one = assigner(store, queue=queue, budget_ms=40, first_budget_ms=40)
+        begun = time.monotonic()
+        answer = one.assign(evaluator(experiment()), "user-1", "checkout", None)
+        assert time.monotonic() - begun < 2, "40 ms, and slack for a busy machine"
+    assert (answer.persisted, answer.queued, answer.trouble) == (False, False, "timeout")
+    assert counted(one) == {"StickyCacheMiss": 1, "PersistFailed": 1, "AssignmentUnqueued": 1}
 
 
 def test_asg_40_a_store_that_never_answers_gets_the_long_budget_twice() -> None:
