@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
-from boto3.dynamodb.types import TypeDeserializer
+from boto3.dynamodb.types import DYNAMODB_CONTEXT, TypeDeserializer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -135,7 +135,7 @@ class _Deserializer(TypeDeserializer):
     """boto3's, but binary values are base64, as an event has them; and what is no number isn't NaN, but an error."""
 
     def _deserialize_n(self, value: str) -> Decimal:
-        number: Decimal = super()._deserialize_n(value)
+        number = DYNAMODB_CONTEXT.create_decimal(value)
         if not number.is_finite():
             raise ValueError
         return number
