@@ -101,13 +101,13 @@ class Tellings:
         if kept_version != version or len(kept) > MOST_KEPT:
             kept = {}
             self._kept = (version, kept)
-        told = []
+        told, find = [], kept.get
         for evaluation in evaluations:
             variant, value = evaluation.variant, evaluation.value
             # A named variant has one value, so that this says all there is to say.
             known = value if value is None or value is True or value is False else ""
             mark = evaluation.flag_key, evaluation.reason_code, variant, known
-            found = kept.get(mark)
+            found = find(mark)
             if found is None:
                 found = Told(evaluation)
                 # Of unknown keys there is no end, an unnamed variant may have any value, and memory is for many short texts.

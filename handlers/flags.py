@@ -33,6 +33,7 @@ _SINGLE_METHODS = "GET, POST, OPTIONS"
 _BATCH_METHODS = "POST, OPTIONS"
 _NOTHING: dict[str, Any] = {}
 _ABSENT = object()
+_STRINGS = frozenset((str,))
 _IGNORED = "the request's context is not JSON and was ignored"
 _CLIENTS_ERRORS = ("INVALID_CONTEXT", "TARGETING_KEY_MISSING")  # what another context would mend
 
@@ -202,10 +203,13 @@ def batch(request: Request, evaluator: Evaluator | None, most: int, now: float |
     told = tellings.of(list(answers.values()))
     details = [one.detail for one in told]
     reasons = {detail: details.count(detail) for detail in dict.fromkeys(details)}
-    if "flag_not_found" in reasons and (problem := _wrong_key(answers)):
-        return refusal(request, 400, problem)
+    evaluated = told
+    if not FAILURES.isdisjoint(reasons):
+        if problem := _wrong_key(answers):
+            return refusal(request, 400, problem)
+        evaluated = [one for one in told if one.detail not in FAILURES]
     request.account = ("batch", reasons, None, None)
-    request.evaluated = (user_id, context, [one.row for one in told if one.detail not in FAILURES])
+    request.evaluated = (user_id, context, [one.row for one in evaluated])
     members = ",".join([one.member for one in told])
     return Response(200, f'{{"user_id":{quote_json(user_id)},"flags":{{{members}}}}}')
 
@@ -228,7 +232,7 @@ def _questions(request: Request, most: int) -> tuple[str, list[str], Context]:
     keys = document.get("flag_keys")
     if keys is None:
         raise BadRequest("Missing required parameter: flag_keys")
-    if type(keys) is not list or not {str}.issuperset(map(type, keys)):
+    if type(keys) is not list or not _STRINGS.issuperset(map(type, keys)):
         raise BadRequest("flag_keys must be a list of strings")
     if len(keys) > most:
         raise BadRequest(f"flag_keys cannot hold more than {most} keys")
