@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shlex
 import signal
 import sys
@@ -17,7 +18,9 @@ from burgee.up.platform import Options, Platform
 from burgee.up.resources import STORE
 from burgee.up.view import View
 from config_sync.sources.items import RawItem
-from handlers.ofrep import FLAGS_PATH
+from handlers._ofrep import FLAGS_PATH
+from handlers.assignments import PATHS as ASSIGN_PATHS
+from handlers.flags import BATCH_PATH, EVALUATE_PATH
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ def up(wish: Wish) -> int:
     listen(wish.host, wish.aws_port, "--aws-port").close()  # a taken port is found out before anything is started
     listener = listen(wish.host, wish.port)
     try:
-        options = Options(listener, wish.host, wish.aws_port, wish.refresh_ms, items)
+        database = os.environ.get("DATABASE_URL", "")
+        options = Options(listener, wish.host, wish.aws_port, wish.refresh_ms, items, database)
         return asyncio.run(_up(wish, options))
     finally:
         listener.close()
@@ -88,7 +92,8 @@ def greeting(wish: Wish, platform: Platform) -> str:
     key = _key_to_flip(platform.options.items)
     lines = [
         f"Burgee is up: {wish.path} at {address}, its AWS at {platform.cloud.endpoint}",
-        f"Ask:\n  {_curl(address, key)}",
+        "Ask:",
+        *(f"  {line}" for line in _curls(address, platform.options.items, key)),
         f"Speak with its AWS from another terminal:\n  export {exports}",
     ]
     if key is not None:
@@ -130,7 +135,25 @@ def _flip(platform: Platform, key: str) -> str:
     return f"  {shlex.join(command)}\n  {shlex.join([sys.executable, '-c', call])}"
 
 
-def _curl(address: str, key: str | None) -> str:
+def _curls(address: str, items: dict[str, list[RawItem]], key: str | None) -> list[str]:
+    """A command for each endpoint: OFREP (one flag, or all), whether a flag is on, a batch, an assignment."""
     path = FLAGS_PATH if key is None else f"{FLAGS_PATH}/{quote(key, safe='')}"
-    body = json.dumps({"context": {"targetingKey": "user-1"}})
-    return f"curl -s {shlex.quote(address + path)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    made = [_post(address + path, {"context": {"targetingKey": "user-1"}})]
+    keys = [str(item["key"]["S"]) for item in items.get("flags", [])]
+    if keys:
+        query = f"user_id=user-1&flag_key={quote(key or keys[0], safe='')}"
+        made.append(f"curl -s {shlex.quote(f'{address}{EVALUATE_PATH}?{query}')}")
+        made.append(_post(address + BATCH_PATH, {"user_id": "user-1", "flag_keys": keys[:3]}))
+    for item in sorted(items.get("experiments", []), key=_seclusion)[:1]:
+        query = f"user_id=user-1&experiment_key={quote(str(item['key']['S']), safe='')}"
+        made.append(f"curl -s {shlex.quote(f'{address}{ASSIGN_PATHS[0]}?{query}')}")
+    return made
+
+
+def _seclusion(item: RawItem) -> tuple[bool, bool]:
+    """Sorts experiments by how likely it is that a user without attributes is in one."""
+    return item.get("status", {}).get("S") != "active", "targeting_rules" in item
+
+
+def _post(url: str, body: object) -> str:
+    return f"curl -s {shlex.quote(url)} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"

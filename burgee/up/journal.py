@@ -7,6 +7,7 @@ from collections import deque
 from typing import Any, NamedTuple, TextIO
 
 KEPT = 500
+_SAID = ("route", "status", "flag", "reason", "version", "reasons", "broken", "duration_us")
 
 
 class Line(NamedTuple):
@@ -53,11 +54,11 @@ def in_words(text: str) -> str:
         return text
     if not isinstance(document, dict):
         return text
-    if "_aws" in document:
+    if "_aws" in document and "message" not in document:
         metrics = {name for group in document["_aws"].get("CloudWatchMetrics", []) for name in _names(group)}
         values = {name: _number(document.get(name)) for name in sorted(metrics)}
         return "metrics " + " ".join(f"{name}={value}" for name, value in values.items() if value)
-    said = [f"{name}={document[name]}" for name in ("status", "version", "reasons", "broken") if document.get(name)]
+    said = [f"{name}={document[name]}" for name in _SAID if document.get(name)]
     return " ".join([str(document.get("level", "")), str(document.get("message", "")), *said]).strip()
 
 

@@ -26,7 +26,7 @@ from burgee.up.published import Published
 from burgee.up.resources import Cloud, Resources
 from burgee.up.schedule import Schedule
 from burgee.up.streams import DynamoDBStream
-from burgee.up.urls import FunctionUrl
+from burgee.up.urls import FunctionUrl, Routes
 from config_sync.sources.items import RawItem
 
 SCHEDULE_SECONDS = 60.0
@@ -46,13 +46,17 @@ MAPPING = Settings(
 
 @dataclass(frozen=True)
 class Options:
-    """What a person chooses. ``listener`` is the evaluation URL's socket; ``items`` go into the tables."""
+    """What a person chooses. ``listener`` is the evaluation URL's socket; ``items`` go into the tables.
+
+    ``database``: the PostgreSQL that assignments are mirrored to (``DATABASE_URL``); empty: to none.
+    """
 
     listener: socket.socket
     host: str
     aws_port: int
     refresh_ms: int
     items: dict[str, list[RawItem]]
+    database: str = ""
 
 
 @dataclass
@@ -64,7 +68,9 @@ class Platform:
     cloud: Cloud = field(init=False)
     resources: Resources = field(init=False)
     sync: Function = field(init=False)
-    ofrep: Function = field(init=False)
+    flags: Function = field(init=False)
+    assignments: Function = field(init=False)
+    mirror: Function | None = None
     schedule: Schedule = field(init=False)
     published: Published = field(init=False)
     mappings: dict[str, Mapping] = field(default_factory=dict)
@@ -112,22 +118,37 @@ class Platform:
 
     async def _start_functions(self, stack: AsyncExitStack) -> None:
         common = self.cloud.environment | self.resources.environment
-        refresh = {"BURGEE_REFRESH_MS": str(self.options.refresh_ms)}
+        edge = common | {"BURGEE_REFRESH_MS": str(self.options.refresh_ms), "BURGEE_TRACKING": "none"}
+        assigning = edge | self.resources.assignments_environment
         say = self.journal.say
         # One sandbox is enough for the sync: whatever changes meanwhile is in its next reading.
         self.sync = Function("sync", "handlers.sync.handler", common, 60, 512, concurrency=1, on_line=say)
-        self.ofrep = Function("ofrep", "handlers.ofrep.handler", common | refresh, 5, 256, concurrency=8, on_line=say)
-        for function in (self.sync, self.ofrep):
+        self.flags = Function("flags", "handlers.flags.handler", edge, 5, 256, concurrency=8, on_line=say)
+        self.assignments = Function(
+            "assignments", "handlers.assignments.handler", assigning, 5, 256, concurrency=8, on_line=say
+        )
+        if self.options.database:
+            database = {"DATABASE_URL": self.options.database, "DLQ_URL": self.resources.mirror_queue_url}
+            handler = "handlers.assignment_mirror.handler"
+            self.mirror = Function("mirror", handler, common | database, 60, 512, concurrency=1, on_line=say)
+        for function in self.functions:
             stack.push_async_callback(function.stop)
             await function.start(warm=1)
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        """All of them, those that requests reach first."""
+        always = (self.flags, self.assignments, self.sync)
+        return always if self.mirror is None else (*always, self.mirror)
 
     async def _start_sources(self) -> None:
         """The mappings, from what is written from now on; and the first publish, so that the evaluation URL has an answer."""
         self.schedule = Schedule(self.sync, SCHEDULE_SECONDS, lambda text: self.journal.say("up", text), resources.REGION)
         self.published = Published(resources.store(self.cloud), lambda text: self.journal.say("store", text))
         for section, arn in self.resources.streams.items():
-            self.mappings[section] = self._mapping(arn)
-            self._task(f"the mapping of {section}", self.mappings[section].run())
+            self._map(section, arn, self.sync, self.resources.queue_url)
+        if self.mirror is not None:
+            self._map("assignments", self.resources.assignments_stream, self.mirror, self.resources.mirror_queue_url)
         while not all(mapping.ready for mapping in self.mappings.values()):
             await asyncio.sleep(0.02)
         await self._first_publish()
@@ -146,10 +167,12 @@ class Platform:
         why = said(invocation.error) if invocation.error is not None else "; ".join(invocation.result()["reasons"])
         raise Trouble(f"the first publish failed: {why}")
 
-    def _mapping(self, arn: str) -> Mapping:
+    def _map(self, section: str, arn: str, function: Function, queue_url: str) -> None:
         stream = DynamoDBStream(self.cloud.streams, arn)
-        queue = (self.cloud.sqs, self.resources.queue_url)
-        return Mapping(stream, self.sync, MAPPING, queue, lambda text: self.journal.say("up", text))
+        queue = (self.cloud.sqs, queue_url)
+        mapping = Mapping(stream, function, MAPPING, queue, lambda text: self.journal.say("up", text))
+        self.mappings[section] = mapping
+        self._task(f"the mapping of {section}", mapping.run())
 
     async def _watch_queue(self) -> None:
         while True:
@@ -160,7 +183,8 @@ class Platform:
             await asyncio.sleep(DEPTH_SECONDS)
 
     async def _serve(self) -> None:
-        server = Server(FunctionUrl(self.ofrep), GRACE_SECONDS, signals=False)
+        routes = Routes(FunctionUrl(self.flags), assign=FunctionUrl(self.assignments))
+        server = Server(routes, GRACE_SECONDS, signals=False)
         try:
             await asyncio.shield(serving := asyncio.create_task(server.serve(sockets=[self.options.listener])))
         except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""What lies in the embedded AWS: the four tables with their streams, the store's bucket, the queue of what was given up.
+"""What lies in the embedded AWS: the tables with their streams, the store's bucket, the queues.
 
 For ``burgee.up``. Everything is made new: the embedded AWS begins empty and forgets all when it ends.
 """
@@ -25,6 +25,9 @@ BUCKET = "burgee"
 PREFIX = "local"
 STORE = f"s3://{BUCKET}/{PREFIX}"
 QUEUE = "config-sync-failures"
+ASSIGNMENTS = "assignments"
+OUTBOX = "assignments-outbox"
+MIRROR_QUEUE = "assignment-mirror-failures"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 
@@ -79,11 +82,18 @@ class Cloud:
 
 @dataclass
 class Resources:
-    """Names of what was made. ``streams``: section (flags, …) -> the ARN of its table's stream."""
+    """Names of what was made. ``streams``: section (flags, …) -> the ARN of its table's stream.
+
+    ``queue_url`` is of what the sync gave up, ``mirror_queue_url`` of what the mirror did, ``outbox_url`` of assignments that
+    could not be stored.
+    """
 
     tables: Tables = field(default_factory=Tables)
     streams: dict[str, str] = field(default_factory=dict)
+    assignments_stream: str = ""
     queue_url: str = ""
+    outbox_url: str = ""
+    mirror_queue_url: str = ""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -91,23 +101,33 @@ class Resources:
         named = self.tables._asdict()
         return {variable: named[section] for section, variable in SETTINGS.items()} | {"BURGEE_STORE": STORE}
 
+    @property
+    def assignments_environment(self) -> dict[str, str]:
+        """The same, of the function that assigns."""
+        return {"ASSIGNMENTS_TABLE": ASSIGNMENTS, "BURGEE_OUTBOX_URL": self.outbox_url}
+
 
 def create(cloud: Cloud) -> Resources:
     """Makes everything. Raises botocore's errors."""
     made = Resources()
     for section, name in made.tables._asdict().items():
-        made.streams[section] = _create_table(cloud, name)
+        made.streams[section] = _create_table(cloud, name, "key")
+    made.assignments_stream = _create_table(cloud, ASSIGNMENTS, "user_id", "experiment_id")
+    cloud.dynamodb.update_time_to_live(TableName=ASSIGNMENTS, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
     cloud.s3.create_bucket(Bucket=BUCKET)
     made.queue_url = cloud.sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
+    made.outbox_url = cloud.sqs.create_queue(QueueName=OUTBOX)["QueueUrl"]
+    made.mirror_queue_url = cloud.sqs.create_queue(QueueName=MIRROR_QUEUE)["QueueUrl"]
     return made
 
 
-def _create_table(cloud: Cloud, name: str) -> str:
-    """The ARN of the new table's stream. The key of every table is ``key`` (requirement INF-02)."""
+def _create_table(cloud: Cloud, name: str, *keys: str) -> str:
+    """The ARN of the new table's stream. ``keys``: the partition key, and the sort key if there is one (requirement INF-02)."""
+    kinds: Any = ("HASH", "RANGE")
     made = cloud.dynamodb.create_table(
         TableName=name,
-        KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=False)],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
         BillingMode="PAY_PER_REQUEST",
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )
@@ -120,7 +140,9 @@ def store(cloud: Cloud) -> S3Store:
 
 
 def queue_depth(cloud: Cloud, resources: Resources) -> int:
-    """How many failures lie in the queue."""
+    """How many failures lie in the queues: what the sync gave up, and the mirror."""
     name: Any = "ApproximateNumberOfMessages"
-    found = cloud.sqs.get_queue_attributes(QueueUrl=resources.queue_url, AttributeNames=[name])
-    return int(found["Attributes"][name])
+    depth = 0
+    for url in (resources.queue_url, resources.mirror_queue_url):
+        depth += int(cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+    return depth

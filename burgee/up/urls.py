@@ -24,6 +24,19 @@ _TEXT_TYPES = frozenset({"application/json", "application/javascript", "applicat
 _FORBIDDEN = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive", "upgrade"})
 
 
+class Routes:
+    """Several functions' URLs on one port: a path that begins with a key goes to its URL, any other to ``rest``."""
+
+    def __init__(self, rest: "FunctionUrl", **by_prefix: "FunctionUrl") -> None:
+        self._rest = rest
+        self._by_prefix = {f"/{name}": url for name, url in by_prefix.items()}
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        url = next((url for prefix, url in self._by_prefix.items() if path.startswith(prefix)), self._rest)
+        await url(scope, receive, send)
+
+
 class FunctionUrl:
     """The URL of one function. ``url_id`` is the first part of the host name that events say they came to."""
 

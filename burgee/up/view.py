@@ -14,7 +14,7 @@ from burgee.up.journal import Line
 from burgee.up.platform import Platform
 
 DRAW_SECONDS = 0.5
-SHOWN_LINES = 12
+SHOWN_LINES = 10  # with them all fits on 24 lines
 
 
 class View:
@@ -48,7 +48,7 @@ class View:
 
 def picture(platform: Platform) -> RenderableType:
     """The whole view, as of now."""
-    states = [function.state for function in (platform.ofrep, platform.sync)]
+    states = [function.state for function in platform.functions]
     lines = list(platform.journal.lines)[-SHOWN_LINES:]
     return Group(
         functions(states),
@@ -61,7 +61,7 @@ def picture(platform: Platform) -> RenderableType:
 
 def functions(states: list[State]) -> Table:
     """A row for each function."""
-    table = _table("function", "doing", "sandboxes", "invocations", "errors", "throttled", "cold starts", "last")
+    table = _table("function", "doing", "sandboxes", "invocations", "errors", "throttled", "cold", "last")
     for state in states:
         doing = {what for _, what, _ in state.sandboxes}
         word = next((word for word in ("busy", "starting", "idle") if word in doing), "asleep")

@@ -106,6 +106,10 @@ class Up:
     def value(self, key: str) -> Any:
         return self.post(key).json().get("value")
 
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Any request to the evaluation URL."""
+        return httpx.request(method, self.url + path, trust_env=False, timeout=20, **more)
+
     def put(self, item: dict[str, Any]) -> None:
         self.flags.put_item(TableName="feature-flags", Item=item)
 

@@ -1,5 +1,7 @@
 """``burgee up`` from end to end: a change in a table, what the gate refuses, a rollback, and what is left at the end."""
 
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -7,8 +9,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from burgee import commands
@@ -17,6 +21,7 @@ from tests.burgee.platform import Up, environment, remains
 from tests.burgee.projects import command
 from tests.burgee.server import until
 from tests.conftest import ROOT
+from tests.postgres import Postgres
 
 STORE = "s3://burgee/local"
 STOP_SECONDS = 8.0  # it takes about one; the machine may be busy
@@ -95,9 +100,78 @@ def test_flg_21_a_rollback_is_followed_and_held_until_resume(up: Up) -> None:
     up.soon(lambda: up.value("sales-open") is False)  # what the table says
 
 
+# --- the other endpoints ------------------------------------------------------------------------------------------------
+
+WEB = {"platform": "web", "cart": {"items": 2}}
+
+
+def assigned(up: Up, user: str, key: str = "checkout-button") -> dict[str, Any]:
+    answer = up.ask("POST", "/assign", json={"user_id": user, "experiment_key": key, "context": WEB})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_flh_02_the_flag_function_answers_on_the_evaluation_url(up: Up) -> None:
+    up.set_default("sales-open", "on")
+    up.soon(lambda: up.value("sales-open") is True)
+    one = up.ask("GET", "/feature-flags/evaluate", params={"user_id": "user-1", "flag_key": "sales-open"})
+    assert one.status_code == 200
+    assert one.json() | {"variant": "on"} == {
+        "user_id": "user-1", "flag_key": "sales-open", "flag_id": None, "enabled": True, "reason": "enabled", "variant": "on",
+    }  # fmt: skip
+    assert one.headers["x-request-id"] == one.headers["x-amzn-requestid"]
+    body = {"user_id": "user-1", "flag_keys": ["sales-open", "no-such-flag"]}
+    many = up.ask("POST", "/feature-flags/evaluate/batch", json=body).json()["flags"]
+    assert many["sales-open"]["enabled"] is True
+    assert many["no-such-flag"] == {"enabled": False, "reason": "flag_not_found", "variant": None}
+
+
+def test_asg_12_an_assignment_is_stored_once_and_ends_with_its_experiment(up: Up) -> None:
+    user = next(user for user in (f"user-{number}" for number in range(40)) if not assigned(up, user)["excluded"])
+    first, second = assigned(up, user), assigned(up, user)
+    assert first["persisted"] is True
+    assert (first["assignment_id"], first["variant"]) == (second["assignment_id"], second["variant"])
+    key = {"user_id": {"S": user}, "experiment_id": {"S": "exp_2041"}}
+    stored = up.flags.get_item(TableName="assignments", Key=key)["Item"]
+    assert stored["assignment_id"]["S"] == first["assignment_id"]
+    assert int(stored["ttl"]["N"]) > time.time()
+    before = up.flags.get_item(TableName="experiments", Key={"key": {"S": "checkout-button"}})["Item"]
+    up.flags.put_item(TableName="experiments", Item={**before, "status": {"S": "paused"}})
+    up.soon(lambda: assigned(up, user)["excluded"])
+    up.flags.put_item(TableName="experiments", Item=before)
+    up.soon(lambda: not assigned(up, user)["excluded"])
+    assert assigned(up, user)["assignment_id"] == first["assignment_id"]
+
+
+def test_what_it_prints_can_be_pasted(up: Up) -> None:
+    pasted = re.findall(r"^  (curl .*)$", up.printed, re.MULTILINE)
+    assert len(pasted) == 4
+    for line in pasted:
+        words = shlex.split(line)
+        url = next(word for word in words if word.startswith(up.url))
+        body = words[words.index("-d") + 1] if "-d" in words else None
+        headers = {"content-type": "application/json"} if body else None
+        answer = up.ask("POST" if body else "GET", url.removeprefix(up.url), content=body, headers=headers)
+        assert answer.status_code == 200, (line, answer.text)
+
+
 def test_nothing_was_given_up(up: Up) -> None:
     queue = up.client("sqs").get_queue_url(QueueName="config-sync-failures")["QueueUrl"]
     assert "Messages" not in up.client("sqs").receive_message(QueueUrl=queue)
+
+
+def test_asg_16_assignments_are_mirrored_where_there_is_a_database(
+    tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.database()
+    assert main(["migrate", "--database", url]) == 0
+    monkeypatch.setenv("DATABASE_URL", url)
+    with Up(ROOT / "examples", tmp_path, "--no-view") as up, psycopg.connect(url, autocommit=True) as database:
+        user = next(user for user in (f"user-{number}" for number in range(40)) if not assigned(up, user)["excluded"])
+        query = "SELECT assignment_id FROM burgee.assignments WHERE user_id = %s"
+        until(lambda: database.execute(query, (user,)).fetchall())
+        assert database.execute(query, (user,)).fetchall() == [(assigned(up, user)["assignment_id"],)]
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from tests.aws import Aws
 from tests.conftest import ROOT
 from tests.handlers.assigning import assignments_table, experiment
 
-EXAMPLES = 10  # requests of each kind to each operation
+EXAMPLES = 6  # requests of each kind to each operation
 PAUSED, RUNNING = "paused", "checkout"
 PROJECT = {
     "flags": {
