@@ -63,9 +63,6 @@ class Directory:
     def prepare(self) -> None:
         """Nothing is needed."""
 
-    def prepare(self) -> None:
-        """Reading files needs nothing that isn't there."""
-
     def forget(self) -> None:
         """Nothing is kept."""
 
