@@ -31,6 +31,7 @@ LATENCY, COLD_START, LOG_DROPPED = "Latency", "ColdStart", "LogDropped"
 
 ASSIGN, BULK = "assign", "ofrep-bulk"  # routes that are counted by themselves
 MOST_HELD = 100  # the numbers that one metric may have in one line, so the requests that may wait for it
+MOST_KINDS = 256  # texts of each sort that are kept
 MOST_REASONS = 64  # names that reasons may add; a line may have 100 metrics in all
 
 _LATENCY_DEFINITION = '{"Name":"Latency","Unit":"Microseconds"}'
@@ -39,7 +40,7 @@ _LATENCY_DEFINITION = '{"Name":"Latency","Unit":"Microseconds"}'
 class Metrics:
     """Counters and durations that wait for a line. For one thread at a time."""
 
-    __slots__ = ("_counted", "_definitions", "_gauges", "_held", "_kinds", "_names")
+    __slots__ = ("_counted", "_definitions", "_gauges", "_held", "_kinds", "_known", "_names")
 
     def __init__(self) -> None:
         self._counted: dict[str, int] = {}
@@ -47,7 +48,8 @@ class Metrics:
         self._held: list[int] = []
         self._kinds: dict[Kind, int] = {}
         self._names: dict[tuple[str, str], str] = {}
-        self._definitions: dict[str, str] = {}
+        self._known: dict[Kind, tuple[tuple[str, int], ...]] = {}
+        self._definitions: dict[tuple[str, ...], str] = {}
 
     def count(self, name: str, number: int = 1) -> None:
         """Adds to a counter."""
@@ -63,24 +65,29 @@ class Metrics:
             self._held.append(duration_us)
         self._kinds[kind] = self._kinds.get(kind, 0) + 1
 
-    def _spread(self, kind: Kind, number: int) -> None:
-        """Counts what ``number`` requests of a kind mean."""
+    def _effects(self, kind: Kind) -> tuple[tuple[str, int], ...]:
+        """What one request of a kind adds, by metric."""
         route, status, reasons, missed = kind
+        found: dict[str, int] = {}
         if reasons is not None:
             family = ASSIGNMENT_COUNT if route == ASSIGN else FLAG_EVALUATION
             for reason, times in ((reasons, 1),) if isinstance(reasons, str) else reasons:
-                self.count(family, times * number)
-                self.count(self.name_of(family, reason), times * number)
+                for name in (family, self.name_of(family, reason)):
+                    found[name] = found.get(name, 0) + times
         elif route == BULK and status < 400:
-            self.count(BULK_EVALUATION, number)
+            found[BULK_EVALUATION] = 1
         if missed is not None:
-            self.count(CACHE_MISS if missed else CACHE_HIT, number)
+            found[CACHE_MISS if missed else CACHE_HIT] = 1
         if status >= 400:
-            self.count(ERRORS if status >= 500 else CLIENT_ERRORS, number)
+            found[ERRORS if status >= 500 else CLIENT_ERRORS] = 1
             if status == 429:
-                self.count(THROTTLED, number)
+                found[THROTTLED] = 1
             elif status in (401, 403):
-                self.count(UNAUTHORIZED, number)
+                found[UNAUTHORIZED] = 1
+        effects = tuple(found.items())
+        if len(self._known) < MOST_KINDS:
+            self._known[kind] = effects
+        return effects
 
     def name_of(self, family: str, reason: str) -> str:
         """The metric of a reason: a name and not a dimension, because one line may have several reasons."""
@@ -94,13 +101,15 @@ class Metrics:
     def texts(self, lost: int = 0) -> tuple[str, str, str]:
         """All that waits: the definitions, the durations, the other metrics as members. ``lost``: lines not written."""
         for kind, number in self._kinds.items():
-            self._spread(kind, number)
+            for name, times in self._known.get(kind) or self._effects(kind):
+                self.count(name, times * number)
         self._kinds = {}
         figures = self._counted | self._gauges
         if lost:
             figures[LOG_DROPPED] = lost
         held = self._held
-        definitions = ",".join([_LATENCY_DEFINITION, *[self._definition(name) for name in figures]])
+        names = tuple(figures)
+        definitions = self._definitions.get(names) or self._defined(names)
         latency = str(held[0]) if len(held) == 1 else f"[{','.join(map(str, held))}]"
         return definitions, latency, "".join([f',"{name}":{value}' for name, value in figures.items()])
 
@@ -108,10 +117,10 @@ class Metrics:
         """What waited has been written."""
         self._counted, self._gauges, self._held = {}, {}, []
 
-    def _definition(self, name: str) -> str:
-        text = self._definitions.get(name)
-        if text is None:
-            text = self._definitions[name] = f'{{"Name":"{name}","Unit":"Count"}}'
+    def _defined(self, names: tuple[str, ...]) -> str:
+        text = ",".join([_LATENCY_DEFINITION, *[f'{{"Name":"{name}","Unit":"Count"}}' for name in names]])
+        if len(self._definitions) < MOST_KINDS:
+            self._definitions[names] = text
         return text
 
 

@@ -57,6 +57,7 @@ LONGEST_HELD_NS = 10_000_000_000
 _LEVEL_NAMES = {INFO: "INFO", WARNING: "WARNING", ERROR: "ERROR"}
 _ALL = 2**32  # what no 32-bit number reaches
 _EMPTY, _NULL = '""', "null"
+_CONSTANTS: dict[object, str] = {None: "null", True: "true", False: "false"}
 _MOST_KEPT = 1024  # texts of each kind
 _DIGITS: dict[int, str] = {}  # milliseconds in three digits
 _quote = encode_basestring_ascii
@@ -185,7 +186,7 @@ class Telemetry(Metrics):
             if (level < self._level or (level == INFO and self._threshold < _ALL)) and self._may_wait(level, now, flag, fields):
                 self.hold(duration_us, kind)
                 return
-            self._settle(now, context, served)
+            function_request_id = self._settle(now, context, served)
             duration = latency = str(duration_us)
             lost = self._output.lost
             alone = not (self._held or self._counted or self._gauges or self._cold or self._detail or lost)
@@ -200,7 +201,7 @@ class Telemetry(Metrics):
                 traced = self._traced.get(b"_X_AMZN_TRACE_ID")
                 text = (
                     f"{self._start if level == INFO else self._start.replace('INFO', _LEVEL_NAMES[level], 1)}{digits}"
-                    f"{self._middle}{'' if context is None else _quote(getattr(context, 'aws_request_id', ''))}"
+                    f"{self._middle}{function_request_id}"
                     f"{'' if traced is None else _trace(traced)}"
                     f',"request_id":{_quote(request_id[:MAX_FIELD]) if request_id else _EMPTY}'
                     f',"source_ip":{_quote(source_ip[:MAX_FIELD]) if source_ip and self._show_ip else _EMPTY}'
@@ -267,19 +268,26 @@ class Telemetry(Metrics):
                 values += f',"{ASSIGNMENT_DETAIL}":1'
         return _words(kind) + values + _AWS % directives, latency
 
-    def _settle(self, now: int, context: Any, served: Standing | None) -> None:
-        """Renews the kept texts where second, function or snapshot are others than at the last line."""
+    def _settle(self, now: int, context: Any, served: Standing | None) -> str:
+        """Renews the kept texts where second, function or snapshot are others than at the last line. Lambda's id, quoted."""
         if not 0 <= now - self._second_ns < 1_000_000_000:
             second, rest = divmod(now, 1_000_000_000)
             self._second_ns = now - rest
             self._second = str(second)
             time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
             self._start = f'{{"level":"INFO",{_LOCATION},"message":"request","timestamp":"{time}.'
-        arn = None if context is None else getattr(context, "invoked_function_arn", "")
-        if arn != self._arn:
-            self._meet(context, arn)
         if served is not self._standing:
             self._stand(served)
+        arn, quoted_id = None, ""
+        if context is not None:
+            try:
+                arn = context.invoked_function_arn
+                quoted_id = _quote(context.aws_request_id)
+            except AttributeError:  # some other host's
+                arn, quoted_id = getattr(context, "invoked_function_arn", ""), _quote(getattr(context, "aws_request_id", ""))
+        if arn != self._arn:
+            self._meet(context, arn)
+        return quoted_id
 
     def _meet(self, context: Any, arn: object) -> None:
         """Keeps what the function is called: nearly always the same for all requests of a sandbox."""
@@ -306,8 +314,13 @@ class Telemetry(Metrics):
                 self._flags[flag] = text
         if not fields:
             return text
-        short = {name: value[:MAX_FIELD] if isinstance(value, str) else value for name, value in fields.items()}
-        return f"{text},{to_ascii_json(short)[1:-1]}"
+        for name, value in fields.items():
+            if isinstance(value, str):
+                text += f',"{name}":{_quote(value[:MAX_FIELD])}'
+            else:
+                plain = value is None or value is True or value is False
+                text += f',"{name}":{_CONSTANTS[value] if plain else to_ascii_json(value)}'
+        return text
 
     def _stand(self, served: Standing | None) -> None:
         self._standing = served
