@@ -1,6 +1,7 @@
 """One flag: what its endpoint answers to every request. Events, headers and settings: test_flags_handler.py."""
 
 import json
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -91,6 +92,34 @@ def test_flg_06_variants_by_hash_always_the_same_in_their_proportions(switches: 
     assert first == [answer(switches, "split", f"user_{number}")[2] for number in range(1000)]
     assert 650 <= first.count("treatment") <= 750
     assert set(first) == {"control", "treatment"}
+
+
+def test_flg_09_every_field_of_a_tables_item_is_honoured(implementation: ModuleType) -> None:
+    """As DynamoDB gives it: numbers are decimals. Reading the table is the sync's (test_sync.py)."""
+    item = {
+        "key": "new_checkout",
+        "flag_id": "flag_123",
+        "enabled": True,
+        "rollout_percentage": Decimal("100"),
+        "targeting_rules": [{"attribute": "age", "operator": "greater_than", "value": Decimal("18")}],
+        "default_variant": "control",
+        "variants": [{"key": "control", "allocation": Decimal("0")}, {"key": "treatment", "allocation": Decimal("1")}],
+    }
+    evaluator = implementation.Evaluator(compiled({"flags": [item]}))
+    response = ask(evaluator, {"context": {"age": 19}}, user_id="u1", flag_key="new_checkout")
+    assert document_of(response) == {
+        "user_id": "u1",
+        "flag_key": "new_checkout",
+        "flag_id": "flag_123",
+        "enabled": True,
+        "reason": "enabled",
+        "variant": "treatment",
+    }
+    assert answer(evaluator, "new_checkout", context={"age": 18}) == (False, "targeting_rules_not_met", None)
+    off = implementation.Evaluator(compiled({"flags": [item | {"rollout_percentage": Decimal("0")}]}))
+    assert answer(off, "new_checkout", context={"age": 19}) == (False, "not_in_rollout", None)
+    plain = {name: value for name, value in item.items() if name != "variants"}
+    assert answer(implementation.Evaluator(compiled({"flags": [plain]})), "new_checkout", context={"age": 19})[2] == "control"
 
 
 def test_flg_07_the_default_variant_of_a_flag_without_variants(switches: Any) -> None:
