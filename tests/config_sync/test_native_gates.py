@@ -6,6 +6,8 @@ from typing import Any
 import mmh3
 import pytest
 
+from config_sync import compile_project
+from evaluator import Evaluator
 from tests.config_sync.native import ask, codes_of, compiled, evaluator, users
 
 PAIR = [{"key": "a", "allocation": 0.5}, {"key": "b", "allocation": 0.5}]
@@ -226,3 +228,13 @@ def test_the_order_of_the_gates() -> None:
             break
         del refusals[next(iter(refusals))]
     assert got == expected
+
+
+@pytest.mark.parametrize("written", [{"end": "2027-01-01T00:00:00Z"}, {"schedule": {"end": "2027-01-01T00:00:00Z"}}, {}])
+def test_asg_08_an_experiment_s_end_is_told_to_whoever_stores_assignments(written: dict[str, object]) -> None:
+    item = {"key": "e", "status": "active", "variants": [{"key": "a", "allocation": 0.5}, {"key": "b", "allocation": 0.5}]}
+    result = compile_project({"experiments": [item | written]})
+    assert not result.has_errors and result.snapshot is not None
+    metadata = Evaluator(result.snapshot).flag_metadata("e")
+    assert metadata is not None
+    assert metadata.get("ends_at") == ("2027-01-01T00:00:00Z" if written else None)

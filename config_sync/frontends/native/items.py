@@ -60,12 +60,16 @@ def hashing_of(item: models.Shared, key: str) -> Hashing:
 
 
 def metadata_of(item: models.Shared, kind: str, identity: str | int | None) -> dict[str, bool | int | float | str] | None:
-    """The metadata as written, and what the platform's endpoints report: the item's own id, and that it is an experiment."""
+    """The metadata as written, and what the platform's endpoints need: the item's own id; that it is an experiment, and its end."""
     metadata: dict[str, bool | int | float | str] = dict(item.metadata or {})
     if identity is not None:
         metadata[f"{kind}_id"] = identity
     if kind == "experiment":
         metadata["kind"] = kind
+        inner = item.schedule.get("end") if isinstance(item.schedule, dict) else None
+        end = item.end if inner is None else inner
+        if isinstance(end, (str, int, float)):  # as written: stored assignments outlive it
+            metadata.setdefault("ends_at", end)
     if isinstance(item.version, (str, int, float)):
         metadata.setdefault("version", item.version)
     return metadata or None
