@@ -70,6 +70,7 @@ if TYPE_CHECKING:
             flag: str | None = None,
             fields: Mapping[str, object] | None = None,
             caller: str = "",
+            user: object = None,
         ) -> None:
             """Its answer is complete. ``route``, ``reasons``, ``flag`` and ``fields`` are the request's ``account``."""
 
@@ -167,14 +168,16 @@ class Edge:
             response.headers["X-Burgee-Age-Ms"] = str(age_ms)
         result = result_of(response, event)
         try:
+            user = request.user
             if request.evaluated is not None:
+                user = request.evaluated[0]
                 self.tracker.track_flags(request, *request.evaluated)
             if self.tracker.pending:
                 self.tracker.flush()
             status, (route, reasons, flag, fields) = response.status, request.account
             self.telemetry.end(
                 started, context, request.request_id, request.source_ip, route, status, served, age_ms, reasons, flag, fields,
-                request.caller,
+                request.caller, user,
             )  # fmt: skip
         except Exception as error:  # no failure of tracking or telemetry is worth an answer
             log_error(error, context, request.request_id)

@@ -42,11 +42,12 @@ class Request:
 
     What an endpoint leaves on it for those who come after: ``evaluated``, the flags that were answered, for tracking; and
     ``account``, what the log line says of it. ``caller``: who was let in, as the log may say it; empty: nobody was asked.
+    ``user``: whom it is about, where ``evaluated`` doesn't say; it is logged as a hash or not at all.
     """
 
     __slots__ = (
         "_parameters", "account", "body", "caller", "evaluated", "headers", "method", "path", "query", "request_id",
-        "source_ip",
+        "source_ip", "user",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +72,7 @@ class Request:
         self.evaluated: Evaluated | None = None
         self.account: Account = _NO_ACCOUNT
         self.caller = ""
+        self.user: object = None
 
     @property
     def parameters(self) -> Mapping[str, str]:

@@ -163,13 +163,14 @@ class Telemetry(Metrics):
         flag: str | None = None,
         fields: Fields | None = None,
         caller: str = "",
+        user: object = None,
     ) -> None:
         """Writes the request's line, or keeps its figures for a later one. Call it once per request. Raises nothing.
 
         ``started``: what ``begin`` gave; ``context``: Lambda's, or None; ``route``: a word of ours; ``reasons``: why the flag
         or experiment answered so, or how many did for each reason; ``flag``: its key, where there is such a one; ``fields``:
         small things to be logged (numbers, short texts of ours), of which ``warning`` makes the line a warning; ``caller``:
-        who asked, where that was checked.
+        who asked, where that was checked; ``user``: whom it was about, for a hash of it.
         """
         try:
             duration_us = (self._clock() - started) // 1_000
@@ -205,7 +206,7 @@ class Telemetry(Metrics):
                     f"{'' if traced is None else _trace(traced)}"
                     f',"request_id":{_quote(request_id[:MAX_FIELD]) if request_id else _EMPTY}'
                     f',"source_ip":{_quote(source_ip[:MAX_FIELD]) if source_ip and self._show_ip else _EMPTY}'
-                    f"{_caller(caller) if caller else ''}"
+                    f"{_caller(caller) if caller else ''}{self._user(user) if self._salt else ''}"
                     f'{self._snapshot},"age_ms":{_NULL if age_ms is None else age_ms}'
                     f"{(fields is None and self._flags.get(flag)) or self._more(route, flag, fields)}"
                     f',"duration_us":{duration},"Latency":{latency}{tail}{self._second}{digits}}}}}\n'
@@ -227,6 +228,9 @@ class Telemetry(Metrics):
                     self._arn = self  # so that the next line says so
         except Exception:  # whatever it is, telemetry isn't worth a request
             self._output.lost += 1
+
+    def _user(self, user: object) -> str:
+        return f',"user_hash":"{self.user_hash(user)}"' if isinstance(user, str) else ""
 
     def _may_wait(self, level: int, now: int, flag: str | None, fields: Fields | None) -> bool:
         """Whether a request needs no line of its own: it isn't drawn, and what waits may wait on."""

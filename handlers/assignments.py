@@ -80,6 +80,7 @@ def _assign(request: Request, evaluator: Evaluator | None, assigner: Assigner, n
     if evaluator is None:
         return not_yet(request)
     key = asked.experiment_key
+    request.user = asked.user_id
     try:
         found = assigner.assign(evaluator, asked.user_id, key, asked.context, now)
     except Refused as refused:

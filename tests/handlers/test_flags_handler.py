@@ -142,7 +142,7 @@ def test_flh_12_the_request_id_comes_back_and_goes_everywhere(switches: Path) ->
         assert ended[8:11] == ("enabled", "on", None)
     told.clear()
     call(get(user_id="u1"))
-    assert [len(one) for one in told] == [12], "a refusal is logged and not tracked"
+    assert [len(one) for one in told] == [13], "a refusal is logged and not tracked"
 
 
 def test_flt_02_a_failure_of_tracking_costs_no_answer(switches: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -141,6 +141,7 @@ def test_sec_08_no_value_that_a_client_sends_is_in_any_log_line(functions: None,
     printed = capfd.readouterr()
     assert len(requests_in(printed.out)) == count > 500
     assert all(isinstance(line, dict) for line in lines_in(printed.out))
+    assert len({line["user_hash"] for line in requests_in(printed.out) if "user_hash" in line}) == 1, "one user, one hash"
     for text in (printed.out, printed.err):
         assert [line for line in text.splitlines() if MARK in line] == []
 

@@ -518,6 +518,18 @@ def test_sec_08_a_user_is_left_out_or_hashed_with_the_deployments_salt() -> None
     assert one.user_hash("customer-2") == of(BURGEE_LOG_SALT="s" * 100).user_hash("customer-2")
 
 
+def test_sec_08_the_line_has_the_hash_and_never_the_user() -> None:
+    desk = Desk(salt="s")
+    desk.request(user="customer-2")
+    desk.request(user=None)
+    desk.request(user=7)
+    found = [line.get("user_hash") for line in desk.lines]
+    assert found == [desk.telemetry.user_hash("customer-2"), None, None]
+    unsalted = Desk()
+    unsalted.request(user="customer-2")
+    assert b"user_hash" not in unsalted.paper.text and b"customer" not in unsalted.paper.text + desk.paper.text
+
+
 def test_sec_08_the_source_address_can_be_left_out() -> None:
     desk = Desk(show_ip=False)
     desk.request()
