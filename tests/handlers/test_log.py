@@ -167,15 +167,15 @@ def test_a_full_pipe_drops_whole_lines_and_counts_them(pipe: tuple[int, Output])
     reader, output = pipe
     received, taken = b"", 0
     for number in range(200):
-        taken += output.write(b"%03d %s\n" % (number, b"x" * (number * 7 % 1500)))
-        if number % 20 == 19:
+        taken += output.write(b"%03d %s\n" % (number, b"x" * (number * 97 % 9000)))
+        if number % 3 == 2:
             received += read(reader)
     received += read(reader)
     assert output.write(b"last\n")
     received += read(reader)
     lines = received.decode().splitlines()
     assert lines[-1] == "last"
-    assert all(len(line) == 4 + int(line[:3]) * 7 % 1500 for line in lines[:-1])
+    assert all(len(line) == 4 + int(line[:3]) * 97 % 9000 for line in lines[:-1])
     assert len(lines) - 1 == taken
     assert output.lost == 200 - taken > 0
 
