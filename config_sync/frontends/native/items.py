@@ -60,7 +60,7 @@ def hashing_of(item: models.Shared, key: str) -> Hashing:
 
 
 def metadata_of(item: models.Shared, kind: str, identity: str | int | None) -> dict[str, bool | int | float | str] | None:
-    """The metadata as written, and what the platform's endpoints need: the item's own id; that it is an experiment, and its end."""
+    """The metadata as written, and what the platform's endpoints need: the item's own id, and an experiment's kind and end."""
     metadata: dict[str, bool | int | float | str] = dict(item.metadata or {})
     if identity is not None:
         metadata[f"{kind}_id"] = identity
