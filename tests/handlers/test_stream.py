@@ -15,7 +15,10 @@ from tests.aws import Aws
 from tests.handlers.mirroring import Queue
 from tests.handlers.streams import AT, Context, item, record
 
-LONG = Deadline(None, 0.0)
+
+def long() -> Deadline:
+    """A deadline that is far away: made when it is needed, since it runs from then on."""
+    return Deadline(None, 0.0)
 
 
 # --- records ------------------------------------------------------------------------------------------------------------
@@ -115,7 +118,7 @@ def letters(count: int, **more: Any) -> list[Letter]:
 
 def test_evb_05_a_dead_letter_is_json_with_all_its_fields(queue: Queue) -> None:
     (letter,) = letters(1, context={"M": {"note": {"S": "nul \0, half \ud800, bell \a"}}})
-    assert DeadLetters(queue.client, queue.url).send([letter], "request-1", LONG) == set()
+    assert DeadLetters(queue.client, queue.url).send([letter], "request-1", long()) == set()
     (message,) = queue.messages()
     assert message.keys() == {"sequenceNumber", "shardId", "data", "error", "stage", "timestamp", "requestId"}
     assert message["data"] == letter.record, "so that it can be processed again"
@@ -127,14 +130,14 @@ def test_evb_05_a_dead_letter_is_json_with_all_its_fields(queue: Queue) -> None:
 def test_more_letters_than_a_batch_of_the_queue_takes(queue: Queue) -> None:
     """23 letters of 60 KB: neither ten of them nor 256 KB may be passed."""
     many = letters(23, context={"M": {"note": {"S": "x" * 60_000}}})
-    assert DeadLetters(queue.client, queue.url).send(many, "r", LONG) == set()
+    assert DeadLetters(queue.client, queue.url).send(many, "r", long()) == set()
     assert [message["sequenceNumber"] for message in queue.messages()] == [str(n) for n in range(1, 24)]
 
 
 def test_evb_05_what_is_larger_than_a_message_goes_to_the_bucket(queue: Queue, aws: Aws) -> None:
     bucket = aws.bucket()
     small, large = letters(1)[0], Letter(record(2, item(note="x" * 300_000)), "2", "validate", "too large")
-    assert DeadLetters(queue.client, queue.url, aws.client("s3"), bucket).send([small, large], "r", LONG) == set()
+    assert DeadLetters(queue.client, queue.url, aws.client("s3"), bucket).send([small, large], "r", long()) == set()
     first, second = queue.messages()
     assert first["data"] == small.record
     assert second["data"]["s3"].startswith(f"s3://{bucket}/dead-letters/")
@@ -147,7 +150,7 @@ def test_evb_05_what_is_larger_than_a_message_goes_to_the_bucket(queue: Queue, a
 
 def test_without_a_bucket_a_large_record_is_cut_and_says_so(queue: Queue) -> None:
     large = Letter(record(2, item(note="x" * 300_000)), "2", "validate", "too large")
-    assert DeadLetters(queue.client, queue.url).send([large], "r", LONG) == set()
+    assert DeadLetters(queue.client, queue.url).send([large], "r", long()) == set()
     (message,) = queue.messages()
     assert message["data"].keys() == {"sha256", "bytes", "truncated"}
     assert json.dumps(large.record).startswith(message["data"]["truncated"])
@@ -155,10 +158,10 @@ def test_without_a_bucket_a_large_record_is_cut_and_says_so(queue: Queue) -> Non
 
 def test_evb_06_what_can_not_be_sent_is_told(queue: Queue, aws: Aws) -> None:
     nowhere = DeadLetters(queue.client, queue.url + "-gone")
-    assert nowhere.send(letters(12), "r", LONG) == {str(n) for n in range(1, 13)}
+    assert nowhere.send(letters(12), "r", long()) == {str(n) for n in range(1, 13)}
     lost = DeadLetters(queue.client, queue.url, aws.client("s3"), "no-such-bucket-here")
     large = Letter(record(3, item(note="x" * 300_000)), "3", "validate", "too large")
-    assert lost.send([*letters(2), large], "r", LONG) == {"3"}
+    assert lost.send([*letters(2), large], "r", long()) == {"3"}
 
 
 def test_evb_06_what_the_queue_refuses_of_a_batch_is_told() -> None:
@@ -167,7 +170,7 @@ def test_evb_06_what_the_queue_refuses_of_a_batch_is_told() -> None:
             return {"Successful": [{"Id": entry["Id"]} for entry in Entries[::2]], "Failed": [{"Id": "1"}]}
 
     client: Any = Refusing()
-    assert DeadLetters(client, "url").send(letters(4), "r", LONG) == {"2", "4"}
+    assert DeadLetters(client, "url").send(letters(4), "r", long()) == {"2", "4"}
 
 
 def test_letters_are_not_sent_after_the_deadline(queue: Queue) -> None:
