@@ -172,6 +172,9 @@ def test_a_call_that_has_not_reached_its_sandbox_when_that_dies_gets_another(mon
             await function.invoke({})
             pid = function.state.sandboxes[0][0]
             assert pid is not None
+            (sandbox,) = function._sandboxes
+            while not sandbox._api.is_asked:  # else its question, on the way, would be answered with the call
+                await asyncio.sleep(0.001)
             with monkeypatch.context() as patch:  # as if the client hadn't asked for more work yet
                 patch.setattr(RuntimeApi, "is_asked", False)
                 call = asyncio.ensure_future(function.invoke({"ok": 1}))
