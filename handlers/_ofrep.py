@@ -122,13 +122,13 @@ def single(request: Request, evaluator: Evaluator, key: str, now: float | None =
     if isinstance(context, str):
         return Response(400, _failure(key, "INVALID_CONTEXT", context))
     evaluation = evaluator.evaluate(key, context, now)
-    code = evaluation.error_code
+    told = tellings.of(evaluation)
+    code = told.error_code
     if code is None:
-        [told] = tellings.of((evaluation,))
         request.account = ("ofrep", told.detail, key, None)
         request.evaluated = (context.get("targetingKey"), context, [told.row])
         return Response(200, told.ofrep)
-    request.account = ("ofrep", evaluation.detail, None if code == "FLAG_NOT_FOUND" else key, {"error_code": code})
+    request.account = ("ofrep", told.detail, None if code == "FLAG_NOT_FOUND" else key, {"error_code": code})
     status = 404 if code == "FLAG_NOT_FOUND" else 400
     return Response(status, _failure(key, code, MESSAGES[code], evaluation.metadata))
 

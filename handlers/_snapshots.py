@@ -127,8 +127,11 @@ class Reader:
         None as well when that was in the future by both clocks, until the next look.
         """
         confirmed = self._confirmed
-        age_ms = -1 if confirmed is None else self._elapsed_ms(*confirmed)
-        return None if age_ms < 0 else age_ms
+        if confirmed is None:
+            return None
+        age, wall_age = self._clock() - confirmed[0], self._wall() - confirmed[1]
+        age = wall_age if wall_age > age else age  # one of the clocks may have stood still
+        return None if age < 0 else age // _NS_PER_MS
 
     # --- refreshing -----------------------------------------------------------------------------------------------------
 

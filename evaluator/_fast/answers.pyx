@@ -37,7 +37,7 @@ cdef class Evaluation:
 
     ``value`` (a fresh copy for objects), ``variant``, ``reason`` (OpenFeature's word), ``rule`` (id or None), ``bucket`` (int or
     None), ``flag_key``, ``snapshot_version``, ``error_code`` (OpenFeature's or None), ``detail`` (``reasons.DETAILS``),
-    ``reason_code`` (int), ``metadata`` (the flag's, a flat dict, or None).
+    ``reason_code`` (int), ``metadata`` (the flag's, a flat dict, or None), ``mark`` (int).
     """
 
     @property
@@ -85,6 +85,14 @@ cdef class Evaluation:
     @property
     def reason_code(self):
         return self.answer.reason
+
+    @property
+    def mark(self):
+        cdef uint64_t variant
+        if self.answer.flag == NONE:
+            return -1
+        variant = 0 if self.answer.variant == NONE else <uint64_t>self.answer.variant + 1
+        return (self.answer.flag * (<uint64_t>self.program.counts[SECTION_VARIANTS] + 1) + variant) << 5 | self.answer.reason
 
     @property
     def metadata(self):

@@ -82,6 +82,16 @@ cdef class Evaluator:
         cdef uint32_t index = find(p, key)
         return None if index == NONE else flag_metadata(p, index)
 
+    def variant_value(self, key, variant):
+        """The value of the flag's variant of this name; None if there is none."""
+        cdef Program p = self.program
+        cdef uint32_t i, index = find(p, key)
+        if index != NONE:
+            for i in range(p.flags[index].first_variant, p.flags[index].first_variant + p.flags[index].variant_count):
+                if p.names[p.variants[i].name] == variant and variant:
+                    return None if p.variants[i].value == NONE else fresh_copy(<object>p.variant_values[i].value)
+        return None
+
     def boolean(self, key, context, default, now=None):
         """The flag's boolean for this context; ``default`` if there is no answer or it is of another type."""
         cdef Program p = self.program

@@ -70,6 +70,18 @@ class Evaluator:
         row = row_of(self._program, key)
         return None if row is None else self._program.flag_metadata(row)
 
+    def variant_value(self, key: str, variant: str) -> Any:
+        """The value of the flag's variant of this name, a fresh copy; None if there is no such variant, or it has none."""
+        program = self._program
+        row = row_of(program, key)
+        if row is None or not variant:
+            return None
+        flag = program.flags[row]
+        for index in range(flag.first_variant, flag.first_variant + flag.variant_count):
+            if program.variant_names[program.variants[index].name] == variant:
+                return fresh_copy(variant_value(program, index))
+        return None
+
     # --- typed questions: the value, or the default handed in -------------------------------------------------------------
 
     def boolean(self, key: str, context: Context, default: Any, now: Now = None) -> Any:

@@ -144,6 +144,26 @@ def test_evaluations_compare_by_value(evaluator: Any) -> None:
     assert evaluator.evaluate("map", {}) == evaluator.evaluate("map", {})
 
 
+def test_a_mark_stands_for_flag_variant_and_reason(evaluator: Any) -> None:
+    contexts: list[Any] = [{"country": "US"}, {"country": "CA"}, {}, *({"targetingKey": f"u{number}"} for number in range(20))]
+    answers = [answer for context in contexts for answer in evaluator.evaluate_all(context).values()]
+    told = {(answer.flag_key, answer.variant, answer.reason_code): answer.mark for answer in answers}
+    assert len(told) == len(set(told.values())) == len(VALUES) + 4
+    for answer in answers:
+        assert answer.mark == told[answer.flag_key, answer.variant, answer.reason_code] >= 0
+    assert evaluator.evaluate("nope", {}).mark == evaluator.evaluate(5, {}).mark == -1
+
+
+def test_the_value_of_any_variant(evaluator: Any) -> None:
+    assert [evaluator.variant_value("targeted", name) for name in ("on", "off", "other", "")] == [True, False, None, None]
+    assert [evaluator.variant_value(key, "only") for key in VALUES] == list(VALUES.values())
+    evaluator.variant_value("map", "only")["a"].clear()
+    assert evaluator.variant_value("map", "only") == VALUES["map"]
+    assert evaluator.variant_value("nope", "on") is None
+    for wrong in (5, None, ["x"]):
+        assert evaluator.variant_value(wrong, "on") is evaluator.variant_value("targeted", wrong) is None
+
+
 def test_evaluations_are_read_only(evaluator: Any) -> None:
     found = evaluator.evaluate("targeted", {"country": "US"})
     for name in ("flag_key", "value", "variant", "reason", "rule", "bucket", "snapshot_version", "metadata", "other"):
