@@ -52,7 +52,8 @@ class Answer:
     """What became of a question. ``assignment`` None: excluded, for ``reason``.
 
     ``persisted``: whether the store has the assignment, as far as is known; ``source``: where it is from, ``new``, ``stored``,
-    ``cache`` or ``none``; ``payload``: the variant's value in the configuration of now, None when there is none; ``trouble``: why the store gave no answer, and ``queued`` whether the outbox has the assignment then.
+    ``cache`` or ``none``; ``payload``: the variant's value in the configuration of now, None when there is none; ``trouble``:
+    why the store gave no answer, and ``queued`` whether the outbox has the assignment then.
     """
 
     __slots__ = ("assignment", "experiment_id", "payload", "persisted", "queued", "reason", "source", "trouble")
@@ -308,7 +309,7 @@ class Assigner:
 
 
 def _payload(evaluator: Evaluator, evaluation: Evaluation, variant: str) -> object:
-    """The value of a variant, which the evaluation needn't have chosen; a variant without a payload has its own name as value."""
+    """A variant's value, whether the evaluation chose it or not; a variant without a payload has its own name as value."""
     chosen = evaluation.variant == variant
     value: object = evaluation.value if chosen else evaluator.variant_value(evaluation.flag_key, variant)
     return None if value == variant else value

@@ -11,11 +11,7 @@ from handlers._http import quote_json, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from evaluator import Evaluation
-
-MOST_KEPT, LONGEST_KEPT = 20_000, 1_000  # answers; characters of one
 
 # The finer words (evaluator.reasons.DETAILS): of what could not be evaluated, and of answers that the flag gave itself. Under
 # all others it is off.
@@ -79,9 +75,10 @@ def metadata_text(metadata: dict[str, object] | None) -> str:
 
 
 class Told:
-    """What is said of one answer: ``row`` to tracking, ``member`` in a batch, ``rest`` alone; ``ofrep``, empty for an error.
+    """What is said of one answer; for ``Evaluator.recall``, since making one takes longer than an evaluation.
 
-    ``detail`` and ``error_code`` are the evaluation's.
+    ``row`` to tracking, ``member`` in a batch, ``rest`` alone, after the user; ``ofrep`` is OFREP's text, of an error its end
+    only. ``detail`` and ``error_code`` are the evaluation's.
     """
 
     __slots__ = ("detail", "error_code", "member", "ofrep", "rest", "row")
@@ -93,52 +90,6 @@ class Told:
         self.detail = detail
         self.error_code = evaluation.error_code
         self.row = properties_of(key, flag_id, enabled, detail, variant)
-        self.member = f'{quote_json(key)}:{{"enabled":{on},"reason":"{detail}","variant":{name}}}'
         self.rest = f',"flag_key":{quote_json(key)},"flag_id":{to_json(flag_id)},"enabled":{on},"reason":"{detail}"{named}'
-        self.ofrep = ofrep_text(evaluation) if self.error_code is None else ""
-
-
-class Tellings:
-    """What is told of a snapshot's answers, each made once: a flag has few, and making one takes longer than an evaluation.
-
-    Of a snapshot there are as many as it has flags with their variants and reasons, so they end; unknown keys don't.
-    """
-
-    __slots__ = ("_kept",)
-
-    def __init__(self) -> None:
-        self._kept: tuple[str, dict[int, Told]] = ("", {})
-
-    def of(self, evaluation: Evaluation) -> Told:
-        """Of one answer."""
-        kept_version, kept = self._kept
-        if kept_version != evaluation.snapshot_version:
-            kept = self._anew(evaluation)
-        return kept.get(evaluation.mark) or self._made(evaluation, kept)
-
-    def of_all(self, evaluations: Collection[Evaluation]) -> list[Told]:
-        """Of these answers, in their order. All must be from one snapshot, which need not be the one that is served now."""
-        for first in evaluations:
-            kept_version, kept = self._kept
-            if kept_version != first.snapshot_version:
-                kept = self._anew(first)
-            find, made = kept.get, self._made
-            return [find(one.mark) or made(one, kept) for one in evaluations]
-        return []
-
-    def _anew(self, evaluation: Evaluation) -> dict[int, Told]:
-        kept: dict[int, Told] = {}
-        self._kept = (evaluation.snapshot_version, kept)
-        return kept
-
-    def _made(self, evaluation: Evaluation, kept: dict[int, Told]) -> Told:
-        made = Told(evaluation)
-        mark = evaluation.mark
-        if mark >= 0 and len(made.ofrep) <= LONGEST_KEPT:  # memory is for many short texts
-            if len(kept) >= MOST_KEPT:
-                kept.clear()
-            kept[mark] = made
-        return made
-
-
-tellings = Tellings()  # the process's own
+        self.ofrep = ofrep_text(evaluation) if self.error_code is None else metadata_text(evaluation.metadata)
+        self.member = f'{quote_json(key)}:{{"enabled":{on},"reason":"{detail}","variant":{name}}}'

@@ -13,7 +13,7 @@ from handlers._contract import is_text
 from handlers._edge import INTERNAL, Edge, prepare, prepare_in_lambda, reset_edge, serve
 from handlers._http import MAX_BODY_BYTES, Request, Response, is_too_large, most_bytes, quote_json, refusal
 from handlers._ofrep import HEALTH_PATH, answer, not_yet, wrong_method
-from handlers._outcome import FAILURES, tellings
+from handlers._outcome import FAILURES, Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def single(request: Request, evaluator: Evaluator | None, now: float | None = No
         return _refused(request, error)
     if evaluator is None:
         return not_yet(request)
-    told = tellings.of(evaluator.evaluate(key, context, now))
+    told = evaluator.recall(key, context, Told, now)
     code = told.error_code
     if code is not None:
         request.account = ("flag", told.detail, None if code == "FLAG_NOT_FOUND" else key, {"error_code": code})
@@ -199,19 +199,16 @@ def batch(request: Request, evaluator: Evaluator | None, most: int, now: float |
         return _refused(request, error)
     if evaluator is None:
         return not_yet(request)
-    answers = evaluator.evaluate_all(context, keys, now)
-    told = tellings.of_all(answers.values())
-    details = [one.detail for one in told]
+    told = evaluator.recall_all(keys, context, Told, now)
+    details, rows = [one.detail for one in told], [one.row for one in told]
     reasons = {detail: details.count(detail) for detail in sorted(set(details))}
-    evaluated = told
     if not FAILURES.isdisjoint(reasons):
-        if problem := _wrong_key(answers):
+        if problem := _wrong_key(keys):
             return refusal(request, 400, problem)
-        evaluated = [one for one in told if one.detail not in FAILURES]
+        rows = [one.row for one in told if one.detail not in FAILURES]
     request.account = ("batch", reasons, None, None)
-    request.evaluated = (user_id, context, [one.row for one in evaluated])
-    members = ",".join([one.member for one in told])
-    return Response(200, f'{{"user_id":{quote_json(user_id)},"flags":{{{members}}}}}')
+    request.evaluated = (user_id, context, rows)
+    return Response(200, f'{{"user_id":{quote_json(user_id)},"flags":{{{",".join([one.member for one in told])}}}}}')
 
 
 def _wrong_key(keys: Iterable[str]) -> str:

@@ -1,13 +1,14 @@
 """Types of the compiled classes. What each does is said in the pure twin, which has the same surface."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from typing_extensions import disjoint_base
 
 from evaluator.explain import Explanation
 
+_T = TypeVar("_T")
 _Context = Mapping[str, Any] | None
 _Now = int | float | None
 
@@ -35,8 +36,6 @@ class Evaluation:
     def snapshot_version(self) -> str: ...
     @property
     def metadata(self) -> dict[str, Any] | None: ...
-    @property
-    def mark(self) -> int: ...
     __hash__: None  # type: ignore[assignment]
 
 @disjoint_base
@@ -60,4 +59,8 @@ class Evaluator:
     def evaluate(self, key: str, context: _Context, now: _Now = None) -> Evaluation: ...
     def evaluate_all(self, context: _Context, keys: Iterable[str] | None = None, now: _Now = None) -> dict[str, Evaluation]: ...
     def evaluate_all_json(self, context: _Context, now: _Now = None) -> bytes: ...
+    def recall(self, key: str, context: _Context, make: Callable[[Evaluation], _T], now: _Now = None) -> _T: ...
+    def recall_all(
+        self, keys: Iterable[str], context: _Context, make: Callable[[Evaluation], _T], now: _Now = None
+    ) -> list[_T]: ...
     def explain(self, key: str, context: _Context, now: _Now = None) -> Explanation: ...

@@ -77,14 +77,6 @@ class Evaluation:
         """The flag's metadata."""
         return None if self._row is None else self._program.flag_metadata(self._row)
 
-    @property
-    def mark(self) -> int:
-        """The same for all answers of one snapshot with this flag, variant and reason, and for no others; -1 for no flag."""
-        if self._row is None:
-            return -1
-        variant = 0 if self._answer.variant is None else self._answer.variant + 1
-        return (self._row * (len(self._program.variants) + 1) + variant) << 5 | self._answer.reason
-
     def __eq__(self, other: object) -> bool:
         """By value, with an Evaluation of either core."""
         if type(other).__name__ != type(self).__name__:

@@ -4,7 +4,7 @@ import json
 import struct
 from typing import Any
 
-FIELDS = ("flag_key", "variant", "reason", "reason_code", "rule", "bucket", "error_code", "detail", "mark", "snapshot_version")
+FIELDS = ("flag_key", "variant", "reason", "reason_code", "rule", "bucket", "error_code", "detail", "snapshot_version")
 MISSING = object()
 
 
