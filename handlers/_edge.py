@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     class Source(Protocol):
         """A ``_snapshots.Reader``, as far as this module knows it."""
 
-        def served(self) -> Served | None: ...
+        def standing(self) -> tuple[Served | None, int | None]: ...
         def age_ms(self) -> int | None: ...
 
     class Access(Protocol):
@@ -147,8 +147,7 @@ class Edge:
             try:
                 refused = None if self.access is None else self.access.check(request, event)
                 if refused is None:
-                    served = self.reader.served()
-                    age_ms = self.reader.age_ms()
+                    served, age_ms = self.reader.standing()
                     response = respond(request, served, self)
                 else:
                     response = refused

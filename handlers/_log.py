@@ -14,10 +14,15 @@ from time import gmtime, strftime, time_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from typing import Protocol
 
-    Drop = Callable[[str, int], object]  # hears why lines are lost, and how many
-    Held = tuple[str, int, Drop]  # lines, how many, and who hears of their loss
+    class Loser(Protocol):
+        """Who hears of the loss of its lines."""
+
+        def drop(self, reason: str, number: int) -> object: ...
+
+    Held = tuple[str, int, Loser]  # lines, how many, and whose they are
 
 STANDARD_OUTPUT = 1
 LEVELS: dict[str, int] = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRITICAL": 50, "FATAL": 50}
@@ -62,11 +67,11 @@ class Output:
         taken = held[:]
         del held[: len(taken)]  # whoever adds meanwhile adds to the same list, whose rest stays
         text = taken[0][0] if len(taken) == 1 else "".join([text for text, _, _ in taken])
-        written = self.write(f"{text}{line}".encode())
-        if not written:
-            for _, number, drop in taken:
-                drop("log", number)
-        return written
+        if self.write(f"{text}{line}".encode()):
+            return True
+        for _, number, loser in taken:
+            loser.drop("log", number)
+        return False
 
     def write(self, line: bytes) -> bool:
         """Writes lines that end in a newline. False: they are lost. Raises nothing.

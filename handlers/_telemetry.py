@@ -179,7 +179,9 @@ class Telemetry(Metrics):
             if (level < self._level or (level == INFO and self._threshold < _ALL)) and self._may_wait(level, now, flag, fields):
                 self.hold(duration_us, kind)
                 return
-            function_request_id = self._settle(now, context, served)
+            if served is not self._standing or not 0 <= now - self._second_ns < 1_000_000_000:
+                self._renew(now, served)
+            function_request_id = self._invocation(context)
             duration = latency = str(duration_us)
             lost = self._output.lost
             alone = not (self._held or self._counted or self._gauges or self._cold or self._detail or lost)
@@ -265,16 +267,20 @@ class Telemetry(Metrics):
                 values += f',"{ASSIGNMENT_DETAIL}":1'
         return _words(kind) + values + _AWS % directives, latency
 
-    def _settle(self, now: int, context: Any, served: Standing | None) -> str:
-        """Renews the kept texts where second, function or snapshot are others than at the last line. Lambda's id, quoted."""
-        if not 0 <= now - self._second_ns < 1_000_000_000:
-            second, rest = divmod(now, 1_000_000_000)
-            self._second_ns = now - rest
-            self._second = str(second)
-            time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
-            self._start = f'{{"level":"INFO",{_LOCATION},"message":"request","timestamp":"{time}.'
-        if served is not self._standing:
-            self._stand(served)
+    def _renew(self, now: int, served: Standing | None) -> None:
+        """Renews the kept texts where second or snapshot are others than at the last line."""
+        second, rest = divmod(now, 1_000_000_000)
+        self._second_ns = now - rest
+        self._second = str(second)
+        time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
+        self._start = f'{{"level":"INFO",{_LOCATION},"message":"request","timestamp":"{time}.'
+        self._standing = served
+        self._snapshot = _BACKEND
+        if served is not None:
+            self._snapshot += f',"version":{served.version},"snapshot_version":{_quote(served.snapshot_version)}'
+
+    def _invocation(self, context: Any) -> str:
+        """Lambda's id of the request, quoted; renews the kept texts where the function is another than at the last line."""
         arn, quoted_id = None, ""
         if context is not None:
             try:
@@ -318,12 +324,6 @@ class Telemetry(Metrics):
                 plain = value is None or value is True or value is False
                 text += f',"{name}":{_CONSTANTS[value] if plain else to_ascii_json(value)}'
         return text
-
-    def _stand(self, served: Standing | None) -> None:
-        self._standing = served
-        self._snapshot = _BACKEND
-        if served is not None:
-            self._snapshot += f',"version":{served.version},"snapshot_version":{_quote(served.snapshot_version)}'
 
 
 _LOCATION = f'"location":"end:{Telemetry.end.__code__.co_firstlineno}"'

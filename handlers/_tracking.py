@@ -57,7 +57,7 @@ NUMBERED = 1_024  # events that share a random number but for its last digits
 SAMPLING_SEED = 0x7261_7465  # users are sampled by another hash than the ones that flags split by
 _ALL = 2**32
 _NUMBERS = tuple([f"{number:04x}" for number in range(NUMBERED)])
-_BETWEEN = f'","event_type":"{FLAG_EVALUATION}","timestamp":'
+_BETWEEN = f'","event_type":"{FLAG_EVALUATION}","timestamp":"'
 _quote = encode_basestring_ascii
 _encode = JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
@@ -70,23 +70,21 @@ class Log:
     def __init__(self, output: Output = output) -> None:
         self.output = output
 
-    def hold(self, lines: str, number: int, drop: Drop) -> None:
-        """Takes ``number`` events, each a line. ``drop`` hears of those that can't be written, now or later."""
+    def hold(self, lines: str, number: int, tracker: Tracker) -> None:
+        """Takes ``number`` events, each a line. Their tracker hears of those that can't be written, now or later."""
         if len(lines) > MAX_LINE_BYTES:  # one of them may be
             fit = [line for line in lines.splitlines(keepends=True) if len(line) <= MAX_LINE_BYTES]
             if len(fit) < number:
-                drop("too_large", number - len(fit))
+                tracker.drop("too_large", number - len(fit))
             lines, number = "".join(fit), len(fit)
             if not fit:
                 return
         held = self.output.held
-        held.append((lines, number, drop))
+        held.append((lines, number, tracker))
         if len(held) > MOST_HELD_TEXTS:  # nobody lets go of them: this must not be where memory goes
             self.output.let_go()
 
     def send(self, events: list[Held], until: float | None, drop: Drop, last: bool = False) -> int:
-        if events:
-            self.hold("".join([f"{text}\n" for _, text in events]), len(events), drop)
         self.output.let_go()
         return 0
 
@@ -180,32 +178,37 @@ class Tracker:
             else:
                 user = user_id if self._hasher is None else digest(self._hasher, user_id)
             if not user:
-                self._drop("no_user" if user_id is None or user_id == "" else "invalid", len(rows))
+                self.drop("no_user" if user_id is None or user_id == "" else "invalid", len(rows))
                 return
             if self._limit < _ALL and mmh3.hash(user_id, SAMPLING_SEED, False) >= self._limit:  # type: ignore[arg-type]
                 return
-            now = f'{_BETWEEN}{self._now()},"user_id":{_quote(user)},"properties":{{'
+            now = self._wall()
+            begun, second = self._second  # read at once: another thread may replace it
+            if not 0 <= now - begun < 1_000_000_000:
+                begun, second = self._turn(now)
+            moment = THOUSANDTHS[(now - begun) // 1_000_000]
             end = self._tail if not self._attributes else f',"context":{self._context(context)}{self._end}'
-            if len(rows) == 1:
+            number = len(rows)
+            if number == 1:
                 try:
-                    number = self._ids.pop()
+                    draw = self._ids.pop()
                 except IndexError:
-                    number = self._id()
-                lines = f'{{"event_id":"{number}{now}{rows[0]}{end}'
+                    draw = self._id()
+                lines = f'{{"event_id":"{draw}{_BETWEEN}{second}{moment}Z","user_id":{_quote(user)},"properties":{{{rows[0]}{end}'
             else:
-                lines = self._lines(rows, now, end)
-            log = self._log
-            if log is not None:
-                log.hold(lines, len(rows), self._drop)
+                between = f'{_BETWEEN}{second}{moment}Z","user_id":{_quote(user)},"properties":{{'
+                lines = self._lines(rows, between, end)
+            if self._log is not None:
+                self._log.hold(lines, number, self)
                 return
             self._held += [(user, line) for line in lines.splitlines()]
             self.pending = True
             if len(self._held) > MAX_HELD:  # nobody flushes: this must not be where memory goes
                 self.flush()
         except Exception:  # whatever it is, an event isn't worth a request (requirement FLT-02)
-            self._drop("error", len(rows))
+            self.drop("error", len(rows))
 
-    def _lines(self, rows: list[Row], now: str, end: str) -> str:
+    def _lines(self, rows: list[Row], between: str, end: str) -> str:
         """Several events of one request, a line each. Their ids are 28 random hex digits and four that count."""
         texts = []
         for start in range(0, len(rows), NUMBERED):
@@ -213,7 +216,7 @@ class Tracker:
             head = f'{{"event_id":"{self._id()[4:]}'
             parts = [f"{end}{head}"] * (4 * len(some))  # slices are filled faster than texts are formatted one by one
             parts[0::4] = _NUMBERS[: len(some)]
-            parts[1::4] = [now] * len(some)
+            parts[1::4] = [between] * len(some)
             parts[2::4] = some
             parts[-1] = end
             texts += [head, *parts]
@@ -231,22 +234,22 @@ class Tracker:
             user = self._user(event.get("user_id"))
             if user is None or (made["event_type"] == EXPOSURE and not self._is_new(made)):
                 if user is None:
-                    self._drop("no_user" if event.get("user_id") is None else "invalid", 1)
+                    self.drop("no_user" if event.get("user_id") is None else "invalid", 1)
                 return
             made["user_id"] = user
             made["event_id"] = made["event_id"] or self._id()
-            made["timestamp"] = made.get("timestamp") or self._now()[1:-1]
+            made["timestamp"] = made.get("timestamp") or self._now()
             self._redact(made)
             if check_event(made) is not None:
-                self._drop("invalid", 1)
+                self.drop("invalid", 1)
                 return
             if self._log is not None:
-                self._log.hold(f"{_encode(made)}\n", 1, self._drop)
+                self._log.hold(f"{_encode(made)}\n", 1, self)
             else:
                 self._held.append((user, _encode(made)))
                 self.pending = True
         except Exception:
-            self._drop("error", 1)
+            self.drop("error", 1)
 
     def exposed(
         self, user_id: str, experiment_id: str, experiment_key: str, variant: str, assignment_id: str | None = None
@@ -266,7 +269,7 @@ class Tracker:
             if self._lock.acquire(False):  # whoever has it sends ours as well, now or at the end of a later request
                 try:
                     self.pending = False
-                    waiting = self._sink.send(self._taken(), until, self._drop)
+                    waiting = self._sink.send(self._taken(), until, self.drop)
                 finally:
                     self._lock.release()
                 if waiting:
@@ -280,11 +283,11 @@ class Tracker:
         self.metrics = Lines()  # no request will carry the figures
         try:
             with self._lock:
-                if waiting := self._sink.send(self._taken(), monotonic() + seconds, self._drop, last=True):
+                if waiting := self._sink.send(self._taken(), monotonic() + seconds, self.drop, last=True):
                     self._sink.forget()
-                    self._drop("shutdown", waiting)
+                    self.drop("shutdown", waiting)
         except Exception:
-            self._drop("error", 1)
+            self.drop("error", 1)
 
     def prepare(self) -> None:
         """Nothing: what a sink needs is prepared when it is made."""
@@ -304,7 +307,7 @@ class Tracker:
         del held[: len(events)]
         return events
 
-    def _drop(self, reason: str, number: int) -> None:
+    def drop(self, reason: str, number: int) -> None:
         """Counts lost events (requirement FLT-05)."""
         self.dropped[reason] = self.dropped.get(reason, 0) + number
         try:
@@ -322,13 +325,16 @@ class Tracker:
         return user_id if self._hasher is None else digest(self._hasher, user_id)
 
     def _now(self) -> str:
-        """The moment as JSON, with milliseconds."""
+        """The moment, with milliseconds."""
         now = self._wall()
-        begun, text = self._second  # read at once: another thread may replace it
-        if not 0 <= now - begun < 1_000_000_000:
-            seconds = now // 1_000_000_000
-            begun, text = self._second = (seconds * 1_000_000_000, strftime('"%Y-%m-%dT%H:%M:%S.', gmtime(seconds)))
-        return f'{text}{THOUSANDTHS[(now - begun) // 1_000_000]}Z"'
+        begun, second = self._turn(now)
+        return f"{second}{THOUSANDTHS[(now - begun) // 1_000_000]}Z"
+
+    def _turn(self, now: int) -> tuple[int, str]:
+        """When the second of ``now`` began, in ns, and its text up to the point."""
+        seconds = now // 1_000_000_000
+        self._second = (seconds * 1_000_000_000, strftime("%Y-%m-%dT%H:%M:%S.", gmtime(seconds)))
+        return self._second
 
     def _id(self) -> str:
         """32 random hex digits. They are drawn many at a time: a draw is a call of the system."""

@@ -52,7 +52,7 @@ def get_evaluator() -> Evaluator | None:
 
     Raises ConfigurationError, a ValueError that names the setting.
     """
-    served = prepare().reader.served()
+    served, _ = prepare().reader.standing()
     return None if served is None else served.evaluator
 
 
