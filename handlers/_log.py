@@ -66,8 +66,8 @@ class Output:
             return self.write(line.encode())
         taken = held[:]
         del held[: len(taken)]  # whoever adds meanwhile adds to the same list, whose rest stays
-        text = taken[0][0] if len(taken) == 1 else "".join([text for text, _, _ in taken])
-        if self.write(f"{text}{line}".encode()):
+        text = f"{taken[0][0]}{line}" if len(taken) == 1 else "".join([*[text for text, _, _ in taken], line])
+        if self.write(text.encode()):
             return True
         for _, number, loser in taken:
             loser.drop("log", number)

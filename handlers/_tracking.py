@@ -194,7 +194,8 @@ class Tracker:
                     draw = self._ids.pop()
                 except IndexError:
                     draw = self._id()
-                lines = f'{{"event_id":"{draw}{_BETWEEN}{second}{moment}Z","user_id":{_quote(user)},"properties":{{{rows[0]}{end}'
+                about = f'{second}{moment}Z","user_id":{_quote(user)},"properties":{{{rows[0]}{end}'
+                lines = f'{{"event_id":"{draw}{_BETWEEN}{about}'
             else:
                 between = f'{_BETWEEN}{second}{moment}Z","user_id":{_quote(user)},"properties":{{'
                 lines = self._lines(rows, between, end)
