@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from burgee import commands, releases, replay
+from burgee import commands, convert, releases, replay
 from burgee.trouble import Trouble
 
 
@@ -36,6 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_compiler_commands(add)
     _add_question_commands(add)
     _add_diff(add)
+    convert.add_command(add)
+
     _add_serve(add)
     releases.add_commands(add)
     replay.add_command(add)
