@@ -7,8 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from burgee.commands import _check_dialect, _plural, _write
-from burgee.contexts import read_contexts
+from burgee.commands import check_dialect, plural, write_file
+from burgee.diff import add_users, users
 from burgee.trouble import Trouble
 from config_sync.convert import convert_project
 from config_sync.convert.proof import prove
@@ -18,23 +18,23 @@ from config_sync.render import render
 
 def convert(options: argparse.Namespace) -> int:
     """Writes the native project; tells on standard error who moves. 1 if anybody does: then nothing is written."""
-    _check_dialect(options.dialect)
+    check_dialect(options.dialect)
     converted = convert_project(options.path, options.dialect)
     print(render(tuple(converted.original.diagnostics)), end="", file=sys.stderr)
-    old, new = converted.original.snapshot, converted.result and converted.result.snapshot
+    old, result = converted.original.snapshot, converted.result
     if old is None or converted.text is None:
         raise Trouble(f"{options.path} doesn't compile")
+    new = None if result is None else result.snapshot
     if new is None:
         raise Trouble(f"{options.path}: what it was converted into doesn't compile; nothing was written")
-    contexts = None if options.contexts is None else read_contexts(options.contexts)
-    proof = prove(old, new, contexts, options.now)
+    proof = prove(old, new, users(options, [old, new]), options.now)
     print(proof.text(), file=sys.stderr)
     if not proof.holds:
-        raise Trouble(f"{options.path}: converted, it answers differently; nothing was written")
+        raise Trouble(f"{options.path}: converted, it would answer differently; nothing was written")
     _deliver(options.output, converted.text)
     broken = sum(item.severity == ERROR for item in converted.original.diagnostics)
     if broken:
-        print(f"{_plural(broken, 'error')} in the original; flags that have one are written with `error:`", file=sys.stderr)
+        print(f"{plural(broken, 'error')} in the original; flags that have one are written with `error:`", file=sys.stderr)
     return 0
 
 
@@ -42,7 +42,7 @@ def _deliver(output: str | None, text: str) -> None:
     if output is None:
         print(text, end="")
     else:
-        _write(Path(output), text.encode())
+        write_file(Path(output), text.encode())
 
 
 def add_command(add: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -51,6 +51,5 @@ def add_command(add: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("path", metavar="PATH", help="a file or directory of flags")
     parser.add_argument("--from", dest="dialect", metavar="DIALECT", required=True, help="what the flags are written in")
     parser.add_argument("-o", "--output", metavar="FILE", help="where the YAML goes (default: standard output)")
-    parser.add_argument("--contexts", metavar="FILE", help="users to prove it for (default: 1,000 made up ones)")
-    parser.add_argument("--now", metavar="MS", type=float, help="ask at this time, epoch milliseconds (default: the clock)")
+    add_users(parser)
     parser.set_defaults(run=convert)

@@ -1,7 +1,7 @@
 """The operands of ``ir.Test`` as JSON and back, operator by operator, for the native dialect's ``test:`` form.
 
-Only what isn't itself already has a line: an operand that is a scalar, or a tuple of JSON values, needs none. Used by the native
-front end and by ``config_sync.convert``. Whether an operand makes sense is the check pass's business, not asked here.
+Only what isn't itself already has a line: an operand that is a scalar, or a tuple of JSON values, needs none. Used by the
+native front end and by ``config_sync.convert``. Whether an operand makes sense is the check pass's business, not asked here.
 """
 
 from collections.abc import Callable

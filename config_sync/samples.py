@@ -12,14 +12,18 @@ from typing import Any
 
 from config_sync.verify import sample_contexts
 from evaluator.snapshot import opcodes as codes
-from evaluator.snapshot.codec import Decoded
+from evaluator.snapshot.codec import Decoded, decode_body
 
-USERS = 1_000
+USERS = 1_000  # unless there are so many flags that the comparison would take long
+_ANSWERS, _LEAST = 2_000_000, 50
 _KEY = "targetingKey"
 
 
-def sample_users(snapshots: list[bytes], count: int = USERS, seed: int = 0) -> list[dict[str, Any]]:
-    """``count`` users, each snapshot's questions in mind for its share of them."""
+def sample_users(snapshots: list[bytes], count: int | None = None, seed: int = 0) -> list[dict[str, Any]]:
+    """``count`` users (None: as many as are quickly asked), each snapshot's questions in mind for its share of them."""
+    if count is None:
+        flags = max(len(decode_body(snapshot).flag_keys) for snapshot in snapshots)
+        count = min(USERS, max(_LEAST, _ANSWERS // max(flags, 1)))
     users: list[dict[str, Any]] = []
     for number, snapshot in enumerate(snapshots, 1):
         share = count * number // len(snapshots) - len(users)

@@ -1,4 +1,4 @@
-"""The words of the native dialect's exact forms and the codes they stand for: the ONE table (docs/dialects/native.md, section 9).
+"""The words of the native dialect's exact forms, and their codes: the ONE table (docs/dialects/native.md, section 9).
 
 Families that the opcode table names take their words from there, in lower case: a new hash, space, unit, reason or node has
 its word the moment it has its code. Only what reads better under another name, and mode bits, which mean different things to

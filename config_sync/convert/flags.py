@@ -61,7 +61,7 @@ def flag_data(flag: ir.Flag, labels: Labels, writer: ConditionWriter) -> Data:
 
 
 def _says_reason(flag: ir.Flag) -> bool:
-    """Whether the reason of the default must be written: DEFAULT after rules (which STATIC becomes) and STATIC without are not."""
+    """Whether the default's reason must be written: after rules DEFAULT (which STATIC becomes), without any STATIC needn't."""
     usual = (codes.REASON_DEFAULT, codes.REASON_STATIC) if flag.rules else (codes.REASON_STATIC,)
     return flag.error is None and flag.default_reason not in usual
 

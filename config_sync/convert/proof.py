@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from config_sync.diff import Impact, impact, impact_text
-from config_sync.samples import sample_users
 from evaluator.snapshot.codec import decode_body
 
 
@@ -29,11 +28,8 @@ class Proof(msgspec.Struct, frozen=True):
         return f"{same}\n{impact_text(self.impact)}"
 
 
-def prove(
-    old: bytes, new: bytes, contexts: Iterable[Mapping[str, Any]] | None = None, now: int | float | None = None
-) -> Proof:
-    """Compares the snapshots, and their answers to these users; to generated ones, if there are none given."""
-    users = sample_users([old, new]) if contexts is None else contexts
+def prove(old: bytes, new: bytes, users: Iterable[Mapping[str, Any]], now: int | float | None = None) -> Proof:
+    """Compares the snapshots, and their answers to these users."""
     return Proof(decides_alike(old, new), impact(old, new, users, now))
 
 

@@ -43,7 +43,9 @@ class Converting:
             self._inside = False
         self.projects += 1
         if result.snapshot is None:
-            self.differing.append(f"{project.dialect}: doesn't compile: {[str(item.message) for item in result.diagnostics][:3]}")
+            self.differing.append(
+                f"{project.dialect}: doesn't compile: {[str(item.message) for item in result.diagnostics][:3]}"
+            )
         elif not decides_alike(original.snapshot, result.snapshot):
             self.differing.append(f"{project.dialect}: {[flag.key for flag in project.flags][:5]} laid out otherwise")
         return msgspec.structs.replace(original, snapshot=result.snapshot)

@@ -74,7 +74,7 @@ def test_conformance_documents_keep_every_answer(suite: str, implementation: Mod
     """The suite's own cases, asked of every document's conversion: each says what it should, and compiles to the same bytes."""
     core = implementation.__name__.split(".")[1].removeprefix("_")
     command = [sys.executable, "-m", "tests.config_sync.convert_suites", suite, core]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
     found = json.loads(ran.stdout.splitlines()[-1])
     assert found["failures"] == [] and found["differing"] == []

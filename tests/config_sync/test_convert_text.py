@@ -67,7 +67,9 @@ def test_what_fits_on_a_line_is_on_one() -> None:
             }
         },
     }
-    assert yaml_text(data) == f"""\
+    assert (
+        yaml_text(data)
+        == f"""\
 version: 1
 flags:
   banner:
@@ -78,3 +80,4 @@ flags:
         when: [{{attribute: a, operator: eq, value: "1"}}, {{segment: {"s" * 40}}}]
     metadata: {{}}
 """
+    )

@@ -76,9 +76,7 @@ def test_operands(operator: str, written: Any, operand: Any) -> None:
 def test_buckets_as_a_condition() -> None:
     how = {"hash": "md5_le32", "space": "modulo", "total": 100, "prefix": "a", "suffix": ":b", "by": "mail", "unit": "string"}
     found = condition_of({"in_bucket": {"bucketing": how, "buckets": [[0, 9], [20, 29]], "missing": "unknown"}})
-    wanted = ir.Bucketing(
-        codes.HASH_MD5_LE32, codes.SPACE_MODULO, codes.UNIT_STRING, ir.Attribute("mail"), 0, 100, "a", ":b"
-    )
+    wanted = ir.Bucketing(codes.HASH_MD5_LE32, codes.SPACE_MODULO, codes.UNIT_STRING, ir.Attribute("mail"), 0, 100, "a", ":b")
     assert found == ir.InBucket(wanted, ((0, 9), (20, 29)), ir.UNKNOWN)
 
 
@@ -128,7 +126,11 @@ def test_a_prerequisite_as_a_condition_finds_variants_without_a_name() -> None:
                 {"when": {"prerequisite": {"flag": name, "variants": ["on"]}}, "variant": "on"} for name in ("shown", "hidden")
             ],
         },
-        "gated": {"type": "boolean", "default": "on", "prerequisites": [{"flag": "hidden"}, {"flag": "hidden", "variant": "on"}]},
+        "gated": {
+            "type": "boolean",
+            "default": "on",
+            "prerequisites": [{"flag": "hidden"}, {"flag": "hidden", "variant": "on"}],
+        },
     }
     result = compiled(flags)
     assert not result.has_errors and result.translated is not None
@@ -164,9 +166,9 @@ def test_a_rules_reason_and_shared_id_are_reported() -> None:
 def test_overrides_and_splits_know_variants_without_a_name() -> None:
     flag = {"type": "boolean", "unnamed": ["on"], "overrides": {"u": "on", "v": True}, "split": {"variants": {"on": 100}}}
     of = evaluator({"flag": flag})
-    assert [(of.evaluate("flag", {"targetingKey": who}).value, of.evaluate("flag", {"targetingKey": who}).variant) for who in "uvw"] == [
-        (True, None)
-    ] * 3
+    assert [
+        (of.evaluate("flag", {"targetingKey": who}).value, of.evaluate("flag", {"targetingKey": who}).variant) for who in "uvw"
+    ] == [(True, None)] * 3
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------

@@ -104,7 +104,9 @@ def test_a_spoiled_flag_leaves_the_others_as_they_were(seed: int) -> None:
     chance, good = random.Random(seed), example()
     before = flags_of(compile_project(good))
     for _ in range(60):
-        key = chance.choice(["table", "hero-banner", "max-tickets", "service-fee", "waiting-room", "truths", "paths", "computed"])
+        key = chance.choice(
+            ["table", "hero-banner", "max-tickets", "service-fee", "waiting-room", "truths", "paths", "computed"]
+        )
         document = copy.deepcopy(good)
         spoil(document, chance.choice([path for path in paths(good) if path[:2] == ("flags", key) and len(path) > 2]), chance)
         after = flags_of(compile_project(document))

@@ -15,10 +15,8 @@ from config_sync.ir import Origin
 from config_sync.limits import COMPLEX_RULE, MANY_CONDITIONS_PER_GROUP, MAX_CONDITION_DEPTH
 
 # The field that tells a form; the first one that a mapping has decides.
-_FORMS = (
-    "all", "any", "not", "segment", "conditions", "groups",
-    "test", "in_bucket", "prerequisite", "expression", "attribute", "operator",
-)  # fmt: skip
+_EXACT_FORMS = ("test", "in_bucket", "prerequisite", "expression")
+_FORMS = ("all", "any", "not", "segment", "conditions", "groups", *_EXACT_FORMS, "attribute", "operator")
 
 
 class Reader:
@@ -59,7 +57,7 @@ class Reader:
         form = next((name for name in _FORMS if name in data), None)
         if form == "segment":
             return self._segment(data, origin)
-        if form in ("test", "in_bucket", "prerequisite", "expression"):
+        if form in _EXACT_FORMS:
             return self._exact(form, data, origin)
         if form == "attribute" or (form == "operator" and data["operator"] not in ("and", "or", "not")):
             return self._comparison(data, origin)

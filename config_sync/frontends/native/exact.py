@@ -5,7 +5,7 @@ attribute, a hash with its salt and space. ``burgee convert`` writes them where 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -19,10 +19,9 @@ from config_sync.ir import Origin
 from config_sync.operand_json import from_json
 
 Named = Callable[[str, str], str]  # of a flag, the variant that is written so: its name in the IR
-Key = TypeVar("Key", bool | str, str)
 
 
-def coded(value: Any, family: Mapping[Key, int], origin: Origin, notes: Notes) -> int:
+def coded(value: Any, family: Mapping[Any, int], origin: Origin, notes: Notes) -> int:
     """The code of a word; 0, noted, for anything else."""
     code = family.get(value) if isinstance(value, (str, bool)) else None
     if code is None:

@@ -1,4 +1,4 @@
-"""Value expressions as they are written, JSONLogic and what the cores have besides, into the IR. Used by the native front end only.
+"""Value expressions, JSONLogic and what the cores have besides, as they are written. Used by the native front end only.
 
 A scalar is itself; a list is a list of expressions; ``{operator: arguments}`` is a node, its arguments a list, or a single one.
 ``{constant: …}`` is any JSON value as it stands. A second key ``mode`` gives a node's flavour.

@@ -34,9 +34,7 @@ ConditionsRef = Annotated[
     Any,
     Meta(description="a condition, or a list of which all must hold", extra_json_schema={"$ref": "#/$defs/ConditionOrList"}),
 ]
-SplitRef = Annotated[
-    Any, Meta(description="a variant by bucket", extra_json_schema={"$ref": "#/$defs/AnySplit"})
-]
+SplitRef = Annotated[Any, Meta(description="a variant by bucket", extra_json_schema={"$ref": "#/$defs/AnySplit"})]
 ScheduleRef = Annotated[Any, _part("Schedule", "when it runs")]
 LayerRef = Annotated[Any, _part("LayerPlace", "its share of a layer")]
 TargetingRef = Annotated[
