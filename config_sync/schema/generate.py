@@ -8,17 +8,24 @@ from typing import Any
 
 import msgspec
 
-from config_sync.frontends.native import models
+from config_sync.frontends.native import models, models_exact
 from config_sync.frontends.native.operators import ALIASES, OPERATORS
 
 Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _SHORT = (models.Comparison, models.Group, models.AllOf, models.AnyOf, models.NotOf, models.InSegment)
-_EXACT = (models.ExactTest, models.InBucketOf, models.PrerequisiteOf, models.ExpressionTest)
+_EXACT = (models_exact.ExactTest, models_exact.InBucketOf, models_exact.PrerequisiteOf, models_exact.ExpressionTest)
 _CONDITIONS = _SHORT + _EXACT
-_EXACT_PARTS = (models.AttributePath, models.Bucketing, models.InBucket, models.NeededAnswer, models.BucketRange, models.Answer)
-_SPLITS = (models.Split, models.BucketSplit)
+_EXACT_PARTS = (
+    models_exact.AttributePath,
+    models_exact.Bucketing,
+    models_exact.InBucket,
+    models_exact.NeededAnswer,
+    models_exact.BucketRange,
+    models.Answer,
+)
+_SPLITS = (models.Split, models_exact.BucketSplit)
 _PARTS = (models.Rule, models.NeededFlag, models.Schedule, models.LayerPlace, models.SimpleVariant, *_SPLITS, *_EXACT_PARTS)
 _TARGETING = (models.PrioritisedRules, models.TargetingRule)
 _ITEMS = (models.FullFlag, models.SimpleFlag, models.Experiment, models.Layer, models.Holdout, models.Segment)

@@ -22,7 +22,8 @@ _FORMS = ("all", "any", "not", "segment", "conditions", "groups", *_EXACT_FORMS,
 class Reader:
     """Translates the conditions of one flag or segment. What is wrong becomes a note and the condition None.
 
-    ``named`` finds another flag's variant. ``warns``: about large groups too. Those of rules are the limit pass's to count; segments are filled in after it.
+    ``named`` finds another flag's variant. ``warns``: about large groups too. Those of rules are the limit pass's to count;
+    segments are filled in after it.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from config_sync import ir, words
-from config_sync.frontends.native import models
+from config_sync.frontends.native import models_exact as models
 from config_sync.frontends.native.buckets import attribute
 from config_sync.frontends.native.expressions import expression
 from config_sync.frontends.native.question import ATTRIBUTE_NAME, MAX_ATTRIBUTE_NAME

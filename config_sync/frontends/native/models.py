@@ -4,12 +4,12 @@ Shallow on purpose: a part with a life of its own (a condition, a rule, a split)
 mistake never hides another. ``strict`` models refuse unknown fields; table items have columns of their own and only warn.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct
 
 from config_sync import words
+from config_sync.frontends.native.models_exact import ExpressionRef, part, word
 
 Number = int | float | str  # numbers may be strings, as tables and forms write them
 Percent = Annotated[Number, Meta(description="0 to 100, fractions welcome: 0.5 is half a percent")]
@@ -19,24 +19,14 @@ HashVersion = Annotated[Literal[1, 2, "1", "2"], Meta(description="1: MD5 (legac
 Metadata = Annotated[dict[str, bool | int | float | str], Meta(description="flat; reported with every evaluation")]
 
 
-def _part(name: str, description: str) -> Meta:
-    """A part that is read by itself, and that the schema refers to by name."""
-    return Meta(description=description, extra_json_schema={"$ref": f"#/$defs/{name}"})
-
-
-def _word(family: Mapping[str, int], description: str) -> Meta:
-    """One of the words of a family of codes."""
-    return Meta(description=description, extra_json_schema={"enum": list(family)})
-
-
-ConditionRef = Annotated[Any, _part("Condition", "when this holds")]
+ConditionRef = Annotated[Any, part("Condition", "when this holds")]
 ConditionsRef = Annotated[
     Any,
     Meta(description="a condition, or a list of which all must hold", extra_json_schema={"$ref": "#/$defs/ConditionOrList"}),
 ]
 SplitRef = Annotated[Any, Meta(description="a variant by bucket", extra_json_schema={"$ref": "#/$defs/AnySplit"})]
-ScheduleRef = Annotated[Any, _part("Schedule", "when it runs")]
-LayerRef = Annotated[Any, _part("LayerPlace", "its share of a layer")]
+ScheduleRef = Annotated[Any, part("Schedule", "when it runs")]
+LayerRef = Annotated[Any, part("LayerPlace", "its share of a layer")]
 TargetingRef = Annotated[
     Any,
     Meta(
@@ -44,28 +34,14 @@ TargetingRef = Annotated[
         extra_json_schema={"$ref": "#/$defs/Targeting"},
     ),
 ]
-RuleRef = Annotated[Any, _part("Rule", "the first rule that applies decides")]
-NeededFlagRef = Annotated[Any, _part("NeededFlag", "another flag's variants")]
-AttributeRef = Annotated[
-    Any,
-    Meta(description="an entry of the context, by name or as a mapping", extra_json_schema={"$ref": "#/$defs/AttributeRef"}),
-]
-SourceRef = Annotated[
-    Any,
-    Meta(description="an attribute, or the value of an expression", extra_json_schema={"$ref": "#/$defs/BucketSource"}),
-]
-BucketingRef = Annotated[Any, _part("Bucketing", "how a unit becomes a bucket")]
-BucketRangeRef = Annotated[Any, _part("BucketRange", "buckets up to one, and what they get")]
-InBucketRef = Annotated[Any, _part("InBucket", "buckets of a unit")]
+RuleRef = Annotated[Any, part("Rule", "the first rule that applies decides")]
+NeededFlagRef = Annotated[Any, part("NeededFlag", "another flag's variants")]
 DefaultRef = Annotated[
     Any,
     Meta(description="the variant when no rule decides; or another outcome", extra_json_schema={"$ref": "#/$defs/Default"}),
 ]
-NeededAnswerRef = Annotated[Any, _part("NeededAnswer", "another flag's answer")]
-ExpressionRef = Annotated[Any, Meta(description="JSONLogic: a value, a list, or {operator: arguments}")]
-Truth = Annotated[bool | Literal["unknown"], Meta(description="true, false or unknown")]
-SimpleVariantRef = Annotated[Any, _part("SimpleVariant", "a weighted variant")]
-TargetingRuleRef = Annotated[Any, _part("TargetingRule", "one prioritised rule")]
+SimpleVariantRef = Annotated[Any, part("SimpleVariant", "a weighted variant")]
+TargetingRuleRef = Annotated[Any, part("TargetingRule", "one prioritised rule")]
 
 # --- conditions -------------------------------------------------------------------------------------------------------
 
@@ -124,81 +100,6 @@ class InSegment(Struct, forbid_unknown_fields=True):
     description: str | None = None
 
 
-# --- conditions said exactly -------------------------------------------------------------------------------------------
-
-
-class AttributePath(Struct, forbid_unknown_fields=True):
-    """The context's entry of that name; else what a walk along the path finds; else the fallback."""
-
-    name: str
-    path: list[str | int] | None = None
-    fallback: AttributeRef | None = None
-    empty_is_missing: Annotated[bool, Meta(description="an empty string, and null, count as missing")] = False
-
-
-class ExactTest(Struct, forbid_unknown_fields=True):
-    """One operator of the cores, with everything said."""
-
-    test: Annotated[str, Meta(description="equal, one_of, less, contains, matches, …")]
-    attribute: AttributeRef | None = None
-    value: Annotated[Any, Meta(description="what to compare with")] = UNSET
-    compare: Annotated[str, _word(words.COMPARISONS, "of instants, versions, lengths, distances")] = "eq"
-    mode: Annotated[list[str | int], Meta(description="how the operator reads the value")] | None = None
-    negate: Annotated[bool, Meta(description="the operator's answer turned round; missing and mistyped stay")] = False
-    missing: Annotated[Truth, Meta(description="without such an attribute")] = False
-    mistyped: Annotated[Truth, Meta(description="when the operator doesn't apply to the value")] = False
-    description: str | None = None
-
-
-class Bucketing(Struct, forbid_unknown_fields=True):
-    """How a unit becomes a bucket: the hash of prefix, unit and suffix, then the space."""
-
-    hash: Annotated[str, _word(words.HASHES, "of the UTF-8 of prefix, unit and suffix")]
-    space: Annotated[str, _word(words.SPACES, "from the hash to the bucket")] = "full"
-    total: Annotated[int, Meta(description="how many buckets, for the spaces that divide")] = 0
-    seed: Annotated[int, Meta(description="of a hash that takes one")] = 0
-    prefix: str = ""
-    suffix: str = ""
-    by: SourceRef = "targetingKey"
-    unit: Annotated[str, _word(words.UNITS, "which values count as a unit, and their bytes")] = "text"
-
-
-class InBucket(Struct, forbid_unknown_fields=True):
-    """Some of the buckets; both ends of a pair are included."""
-
-    bucketing: BucketingRef
-    buckets: list[list[int]]
-    missing: Annotated[Truth, Meta(description="without a unit")] = False
-
-
-class InBucketOf(Struct, forbid_unknown_fields=True):
-    """The unit lies in one of these buckets."""
-
-    in_bucket: InBucketRef
-    description: str | None = None
-
-
-class NeededAnswer(Struct, forbid_unknown_fields=True):
-    """Another flag, and the variants that count."""
-
-    flag: str
-    variants: list[str]
-
-
-class PrerequisiteOf(Struct, forbid_unknown_fields=True):
-    """Another flag answers one of these variants."""
-
-    prerequisite: NeededAnswerRef
-    description: str | None = None
-
-
-class ExpressionTest(Struct, forbid_unknown_fields=True):
-    """The expression's value is truthy."""
-
-    expression: ExpressionRef
-    description: str | None = None
-
-
 # --- parts of flags ---------------------------------------------------------------------------------------------------
 
 
@@ -209,25 +110,6 @@ class Split(Struct, forbid_unknown_fields=True):
     by: Annotated[str, Meta(description="the attribute that is hashed (default: the flag's bucket_by)")] | None = None
     salt: Annotated[str, Meta(description="default: the flag's salt and `_variant`")] | None = None
     hash_version: HashVersion | None = None
-
-
-class BucketRange(Struct, forbid_unknown_fields=True):
-    """Buckets after the range before, up to ``to`` (included): one of variant, no answer, the next rule."""
-
-    to: int
-    variant: str | None = None
-    no_answer: bool = False
-    next_rule: bool = False
-
-
-class BucketSplit(Struct, forbid_unknown_fields=True):
-    """Variants by bucket, the buckets counted rather than shared out in percent."""
-
-    bucketing: BucketingRef
-    ranges: list[BucketRangeRef]
-    on_missing: Annotated[str, _word(words.ENDS, "without a unit")] = "error"
-    past_end: Annotated[str, _word(words.ENDS, "for the buckets after the last range")] = "next_rule"
-    fallback: Annotated[str, Meta(description="the variant of `variant` in on_missing and past_end")] | None = None
 
 
 class Answer(Struct, forbid_unknown_fields=True):
@@ -249,7 +131,7 @@ class Rule(Struct, forbid_unknown_fields=True):
     no_answer: Annotated[bool, Meta(description="no value: the caller's default is used")] = False
     expression: Annotated[ExpressionRef, Meta(description="its value names the variant")] = UNSET
     rollout: Percent | None = None
-    reason: Annotated[str, _word(words.REASONS, "what is reported when this rule decides")] | None = None
+    reason: Annotated[str, word(words.REASONS, "what is reported when this rule decides")] | None = None
     reported_id: Annotated[str, Meta(description="an id that several rules may share")] | None = None
     description: str | None = None
 
@@ -333,7 +215,7 @@ class FullFlag(Shared, forbid_unknown_fields=True):
     ) = None
     unnamed: Annotated[list[str], Meta(description="variants that are reported without their name")] | None = None
     default: DefaultRef | None = None
-    default_reason: Annotated[str, _word(words.REASONS, "what is reported when no rule decides")] | None = None
+    default_reason: Annotated[str, word(words.REASONS, "what is reported when no rule decides")] | None = None
     off: (
         Annotated[str, Meta(description="the variant when disabled, unscheduled, held out, … (default: the default)")] | None
     ) = None
