@@ -12,6 +12,7 @@ from typing import Any
 
 from burgee.commands import open_evaluator, plural, write_file
 from burgee.contexts import read_context, read_contexts
+from burgee.project import add_dialect
 from burgee.trouble import UsageError
 from evaluator import Evaluator
 from handlers._context import read_context as read_body
@@ -69,7 +70,7 @@ def add_command(add: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     """The command's arguments."""
     parser = add.add_parser("bundle", help="evaluate every flag for a user, as a payload for web clients without any rules")
     parser.add_argument("path", metavar="PATH", help="a project or a snapshot")
-    parser.add_argument("--dialect", default="native", help="what the project is written in (default: %(default)s)")
+    add_dialect(parser)
     parser.add_argument("-c", "--context", metavar="JSON", help="the user; @FILE reads it from a file, - from standard input")
     parser.add_argument(
         "--contexts", metavar="FILE", help="several users, a payload a line: a JSON array, or one context a line"

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from burgee import bundle, commands, convert, diff, releases, replay
+from burgee.project import add_dialect
 from burgee.trouble import Trouble
 
 
@@ -132,11 +133,7 @@ def _add_openapi(add: "_Commands[argparse.ArgumentParser]") -> None:
 
 def _add_path(parser: argparse.ArgumentParser, meaning: str) -> None:
     parser.add_argument("path", metavar="PATH", help=meaning)
-    _add_dialect(parser)
-
-
-def _add_dialect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dialect", default="native", help="what the project is written in (default: %(default)s)")
+    add_dialect(parser)
 
 
 def _add_context(parser: argparse.ArgumentParser) -> None:

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from burgee.contexts import read_context
-from burgee.project import Loaded, load
+from burgee.project import Loaded, check_dialect, load
 from burgee.trouble import Trouble, UsageError
-from config_sync.frontends.registry import DIALECTS
 from evaluator import Evaluation, Evaluator, SnapshotError
 
 
@@ -160,11 +159,6 @@ def checked_snapshot(path: str, dialect: str) -> bytes:
 def _load(path: str, dialect: str) -> Loaded:
     check_dialect(dialect)
     return load(path, dialect)
-
-
-def check_dialect(dialect: str) -> None:
-    if dialect not in DIALECTS:
-        raise UsageError(f"unknown dialect {dialect!r}: one of {', '.join(sorted(DIALECTS))}")
 
 
 def _report(loaded: Loaded) -> None:

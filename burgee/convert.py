@@ -7,11 +7,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from burgee.commands import check_dialect, plural, write_file
+from burgee.commands import plural, write_file
 from burgee.diff import add_users, users
+from burgee.project import check_dialect
 from burgee.trouble import Trouble
 from config_sync.convert import convert_project
 from config_sync.convert.proof import prove
+from config_sync.detect import AUTO
 from config_sync.diagnostics import ERROR
 from config_sync.render import render
 
@@ -49,7 +51,7 @@ def add_command(add: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     """The command's arguments."""
     parser = add.add_parser("convert", help="write another dialect's flags in the native one, so that nobody changes variant")
     parser.add_argument("path", metavar="PATH", help="a file or directory of flags")
-    parser.add_argument("--from", dest="dialect", metavar="DIALECT", required=True, help="what the flags are written in")
+    parser.add_argument("--from", dest="dialect", metavar="NAME", default=AUTO, help="what the flags are written in (default: told from them)")
     parser.add_argument("-o", "--output", metavar="FILE", help="where the YAML goes (default: standard output)")
     add_users(parser)
     parser.set_defaults(run=convert)

@@ -8,6 +8,7 @@ import msgspec
 
 from burgee.commands import checked_snapshot, print_json
 from burgee.contexts import read_contexts
+from burgee.project import add_dialect
 from burgee.releases import read_version, version_in
 from config_sync.diff import changes_text, compare, impact, impact_text
 from config_sync.samples import USERS, sample_users
@@ -57,7 +58,7 @@ def add_command(add: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--store", metavar="STORE", help="where versions are: s3://bucket/prefix or a directory")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     add_users(parser)
-    parser.add_argument("--dialect", default="native", help="what both are written in (default: %(default)s)")
+    add_dialect(parser)
     parser.add_argument("--old-dialect", metavar="NAME", help="what OLD is written in, if not the same")
     parser.add_argument("--new-dialect", metavar="NAME", help="what NEW is written in, if not the same")
     parser.set_defaults(run=diff)

@@ -39,7 +39,7 @@ def convert_project(place: Place, dialect: str) -> Converted:
     if original.snapshot is None or original.translated is None or original.project is None:
         return Converted(None, original)
     data = project_data(original.translated, original.project)
-    text = _HEADER.format(dialect=dialect) + yaml_text(data)
+    text = _HEADER.format(dialect=original.translated.dialect) + yaml_text(data)
     return Converted(text, original, compile_text(text))
 
 
