@@ -51,7 +51,9 @@ def add_command(add: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     """The command's arguments."""
     parser = add.add_parser("convert", help="write another dialect's flags in the native one, so that nobody changes variant")
     parser.add_argument("path", metavar="PATH", help="a file or directory of flags")
-    parser.add_argument("--from", dest="dialect", metavar="NAME", default=AUTO, help="what the flags are written in (default: told from them)")
+    parser.add_argument(
+        "--from", dest="dialect", metavar="NAME", default=AUTO, help="what they are written in (default: told from them)"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="where the YAML goes (default: standard output)")
     add_users(parser)
     parser.set_defaults(run=convert)
