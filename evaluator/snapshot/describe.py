@@ -240,6 +240,22 @@ def _contains_values(program: Any, row: Any) -> str:
     return f"{_subject(program, row)} contains {which} of {listed(items, len(items))}"
 
 
+def _order(program: Any, row: Any) -> str:
+    return f"{_subject(program, row)} {_comparison(row)} {quoted(program.values[row.offset])}"
+
+
+def _within(program: Any, row: Any) -> str:
+    whole = program.values[row.offset]
+    if isinstance(whole, str):
+        return f"{_subject(program, row)} is a part of {quoted(whole)}"
+    return f"{_subject(program, row)} has nothing but {listed(whole, len(whole))}"
+
+
+def _modulo(program: Any, row: Any) -> str:
+    first, last = map(_signed, program.numbers[row.offset : row.offset + row.count])
+    return f"{_subject(program, row)} modulo {_signed(row.payload)} is in {first}-{last}"
+
+
 def _path(program: Any, row: Any) -> str:
     path = ".".join(str(step) for step in program.paths[row.offset]) or "(itself)"
     return f"{_subject(program, row)} at {path} = {quoted(program.values[row.length])}"
@@ -374,4 +390,7 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_CONTAINS_ANY: _contains_values,
     codes.OP_PATH: _path,
     codes.OP_EXISTS: _exists,
+    codes.OP_ORDER: _order,
+    codes.OP_WITHIN: _within,
+    codes.OP_MODULO: _modulo,
 }
