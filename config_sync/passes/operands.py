@@ -161,7 +161,7 @@ def _values(test: ir.Test) -> Problem | None:
 def _ordered(test: ir.Test) -> Problem | None:
     if isinstance(test.operand, bool) or not isinstance(test.operand, str | int | float | list):
         return "INVALID-OPERAND", "order needs a text, a number or a list"
-    return _json(test)
+    return value_problem(test.operand, "the value compared with")
 
 
 def _whole(test: ir.Test) -> Problem | None:
