@@ -165,7 +165,7 @@ def _exists(program: Any, row: Any) -> str:
 
 
 def _equal_value(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} = {quoted(program.values[row.offset])}"
+    return f"{_subject(program, row)} = {quoted(program.values[row.offset])}{_loosely(row)}"
 
 
 def _in_order(program: Any, row: Any) -> str:
@@ -240,18 +240,23 @@ def _expression(program: Any, row: Any) -> str:
 def _contains_values(program: Any, row: Any) -> str:
     items = program.values[row.offset]
     which = "all" if row.op == codes.OP_CONTAINS_ALL else "any"
-    return f"{_subject(program, row)} contains {which} of {listed(items, len(items))}"
+    parts = " (of a text its parts, of a map its keys)" if row.mode & codes.MODE_CONTAINER else ""
+    return f"{_subject(program, row)} contains {which} of {listed(items, len(items))}{parts}{_loosely(row)}"
 
 
 def _order(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} {_comparison(row)} {quoted(program.values[row.offset])}"
+    return f"{_subject(program, row)} {_comparison(row)} {quoted(program.values[row.offset])}{_loosely(row)}"
 
 
 def _within(program: Any, row: Any) -> str:
     whole = program.values[row.offset]
     if isinstance(whole, str):
         return f"{_subject(program, row)} is a part of {quoted(whole)}"
-    return f"{_subject(program, row)} has nothing but {listed(whole, len(whole))}"
+    return f"{_subject(program, row)} has nothing but {listed(whole, len(whole))}{_loosely(row)}"
+
+
+def _loosely(row: Any) -> str:
+    return " (true is 1)" if row.mode & codes.MODE_BOOLEAN_NUMBER else ""
 
 
 def _modulo(program: Any, row: Any) -> str:
