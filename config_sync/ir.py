@@ -109,10 +109,10 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     exists                                         None
     =============================================  ====================================================================
 
-    With MODE_BOOLEAN_NUMBER, ``contains_all``, ``contains_any``, ``order`` and ``within``, and ``equal`` with a list or map, take
-    booleans as the numbers 0 and 1. With MODE_CONTAINER, ``contains_all`` and ``contains_any`` see the parts of a text and the
-    keys of a map. ``negate`` inverts the operator's own yes or no. ``missing`` and ``mistyped`` are the test's *final* truth (not inverted)
-    when there is no such attribute, and when the operator doesn't apply to the value.
+    With MODE_BOOLEAN_NUMBER, ``contains_all``, ``contains_any``, ``order`` and ``within``, and ``equal`` with a list or map,
+    take booleans as the numbers 0 and 1. With MODE_CONTAINER, ``contains_all`` and ``contains_any`` see the parts of a text
+    and the keys of a map. ``negate`` inverts the operator's own yes or no. ``missing`` and ``mistyped`` are the test's *final*
+    truth (not inverted) when there is no such attribute, and when the operator doesn't apply to the value.
     """
 
     operator: str
@@ -243,7 +243,10 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Flag(msgspec.Struct, frozen=True):
-    """One flag or experiment. ``error`` makes it a tombstone: only ``default`` is kept, with reason PARSE_ERROR."""
+    """One flag or experiment. ``error`` makes it a tombstone: only ``default`` is kept, with reason PARSE_ERROR.
+
+    ``ignored``: of a flag with an error, its front end has already kept what its dialect answers then; it's no tombstone.
+    """
 
     key: str
     variants: tuple[Variant, ...] = ()
@@ -252,6 +255,7 @@ class Flag(msgspec.Struct, frozen=True):
     default_reason: int = codes.REASON_STATIC
     metadata: dict[str, bool | int | float | str] | None = None
     error: str | None = None
+    ignored: bool = False
     origin: Origin = NOWHERE
 
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _HEADER: Final = struct.Struct("<IIII")  # of a set and of an automaton
 _WITHOUT_ATTRIBUTE: Final = frozenset({codes.OP_NOW, codes.OP_BUCKET, codes.OP_PREREQUISITE, codes.OP_EXPRESSION})
-_COMPARING: Final = frozenset({codes.OP_TIME, codes.OP_VERSION, codes.OP_LENGTH, codes.OP_DISTANCE, codes.OP_NOW, codes.OP_ORDER})
+_COMPARING: Final = frozenset(
+    {codes.OP_TIME, codes.OP_VERSION, codes.OP_LENGTH, codes.OP_DISTANCE, codes.OP_NOW, codes.OP_ORDER}
+)
 
 
 def require(holds: bool, complaint: str) -> None:

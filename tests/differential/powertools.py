@@ -1,4 +1,4 @@
-"""Powertools' feature flags against the library itself: 3.35 and later are ``powertools``, what came before ``powertools@3.34``.
+"""Powertools' feature flags against the library: from 3.35 on for ``powertools``, what came before for ``powertools@3.34``.
 
 The library's clock is set to the question's ``now``. A document that the library refuses must have lost its one flag here.
 """
@@ -21,10 +21,22 @@ KEYS = ("tenant", "tenant.id", "targetingKey", "tags")
 TEXTS = ("", "a", "b", "abc", "ab", "A", "é", "日本", "\U0001f600", "\uffff", "1", "true", "z", "6")
 NUMBERS = (0, 1, -1, 2, 3, 18, 0.0, 1.0, 1.5, -0.5, 2**53, 2**53 + 1, 2**62, 1e300)
 LARGE = (float("nan"), float("inf"), 10**30, -(10**30), 2**63)
-COMPARING = (
-    "EQUALS NOT_EQUALS IN NOT_IN KEY_IN_VALUE KEY_NOT_IN_VALUE VALUE_IN_KEY VALUE_NOT_IN_KEY STARTSWITH ENDSWITH "
-    "KEY_GREATER_THAN_VALUE KEY_GREATER_THAN_OR_EQUAL_VALUE KEY_LESS_THAN_VALUE KEY_LESS_THAN_OR_EQUAL_VALUE"
-).split()
+COMPARING = [
+    "EQUALS",
+    "NOT_EQUALS",
+    "IN",
+    "NOT_IN",
+    "KEY_IN_VALUE",
+    "KEY_NOT_IN_VALUE",
+    "VALUE_IN_KEY",
+    "VALUE_NOT_IN_KEY",
+    "STARTSWITH",
+    "ENDSWITH",
+    "KEY_GREATER_THAN_VALUE",
+    "KEY_GREATER_THAN_OR_EQUAL_VALUE",
+    "KEY_LESS_THAN_VALUE",
+    "KEY_LESS_THAN_OR_EQUAL_VALUE",
+]
 OF_LISTS = ("ANY_IN_VALUE", "ALL_IN_VALUE", "NONE_IN_VALUE")
 CLOCK = {
     "SCHEDULE_BETWEEN_TIME_RANGE": "CURRENT_TIME",
@@ -55,8 +67,8 @@ def generate(chance: Random) -> list[Question]:
     writer = Writer(chance)
     feature = writer.feature()
     document = {"feature": feature}
-    rules = feature.get("rules")
-    written = [rule.get("conditions", []) for rule in rules.values() if isinstance(rule, dict)] if isinstance(rules, dict) else []
+    rules = feature.get("rules") if isinstance(feature.get("rules"), dict) else {}
+    written = [rule.get("conditions", []) for rule in rules.values() if isinstance(rule, dict)]
     values = [condition["value"] for conditions in written for condition in conditions]
     key = "feature" if chance.random() < 0.98 else "absent"
     return [Question(document, key, writer.context(values), "", writer.moment()) for _ in range(6)]
@@ -99,7 +111,8 @@ class Writer:
             feature["boolean_type"] = boolean if chance.random() < 0.97 else chance.choice(("no", 0, None, 1, ""))
         names = [chance.choice(("rule", "default", f"rule {number}")) for number in range(chance.randint(1, 3))]
         if chance.random() < 0.98:
-            feature["rules"] = {name: self.rule(value) for name in names} if chance.random() < 0.97 else chance.choice(WRONG_RULES)
+            rules = {name: self.rule(value) for name in names}
+            feature["rules"] = rules if chance.random() < 0.97 else chance.choice(WRONG_RULES)
         return feature
 
     def rule(self, value: Callable[[], Any]) -> dict[str, Any]:
@@ -137,7 +150,9 @@ class Writer:
         return {name: self._time(hour) for name, hour in zip(("START", "END"), hours, strict=True)}
 
     def _time(self, hour: int) -> Any:
-        return f"{hour:02}:{self._chance.randrange(60):02}" if self._chance.random() < 0.95 else self._chance.choice(WRONG_TIMES)
+        if self._chance.random() < 0.05:
+            return self._chance.choice(WRONG_TIMES)
+        return f"{hour:02}:{self._chance.randrange(60):02}"
 
     def _date(self) -> Any:
         chance = self._chance

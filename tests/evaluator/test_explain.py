@@ -59,7 +59,7 @@ CONDITIONS: dict[str, tuple[ir.Condition, str]] = {
     "now": (T("now", None, 0, codes.CMP_GE), "now >= 1970-01-01T00:00:00Z"),
     "all of": (T("contains_all", attribute("a"), ("x", 1)), 'a contains all of "x", 1'),
     "any of": (T("contains_any", attribute("a"), ("x", 1)), 'a contains any of "x", 1'),
-    "order": (T("order", attribute("a"), "x", codes.CMP_GE), 'a >= "x"'),
+    "order of values": (T("order", attribute("a"), "x", codes.CMP_GE), 'a >= "x"'),
     "part": (T("within", attribute("a"), "xyz"), 'a is a part of "xyz"'),
     "nothing but": (T("within", attribute("a"), ("x", 1)), 'a has nothing but "x", 1'),
     "loosely": (

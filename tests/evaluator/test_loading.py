@@ -155,7 +155,9 @@ BROKEN: dict[str, Change] = {
     "a list no list": operand(codes.OP_CONTAINS_ANY, offset=0),
     "an order's value": operand(codes.OP_ORDER, offset=99),
     "a whole": operand(codes.OP_WITHIN, offset=99),
-    "a whole that has no parts": both(body("values", [*sound().values, 5]), operand(codes.OP_WITHIN, offset=len(sound().values))),
+    "a whole that has no parts": both(
+        body("values", [*sound().values, 5]), operand(codes.OP_WITHIN, offset=len(sound().values))
+    ),
     "a modulus of zero": operand(codes.OP_MODULO, payload=0),
     "a negative modulus": operand(codes.OP_MODULO, payload=1 << 63),
     "remainders too few": operand(codes.OP_MODULO, count=1),

@@ -379,7 +379,8 @@ def test_order(implementation: ModuleType, operand: Any, value: Any, mode: int, 
     ("operand", "value", "mode"),
     [
         ("b", 1, 0), ("b", ["b"], 0), ("b", None, 0), (1, "1", 0), (1, True, 0), (True, True, 0), (None, 1, LOOSE), ({}, {}, 0),
-        ([1], 1, 0), ([1], {1}, 0), ([1], ["a"], 0), ([None, 1], [1, 1], 0), ([{}], [{"a": 1}], 0), ("b", SURROGATE, 0), ("b", object(), 0),
+        ([1], 1, 0), ([1], {1}, 0), ([1], ["a"], 0), ([None, 1], [1, 1], 0), ([{}], [{"a": 1}], 0),
+        ("b", SURROGATE, 0), ("b", object(), 0),
     ],
 )  # fmt: skip
 def test_no_order(implementation: ModuleType, operand: Any, value: Any, mode: int) -> None:
@@ -417,8 +418,9 @@ def test_within(implementation: ModuleType, operand: Any, value: Any, mode: int,
 @pytest.mark.parametrize(
     ("modulus", "value", "remainder"),
     [
-        (7, 12, 5), (7, -1, 6), (7, -7, 0), (7, 5.0, 5), (1, 2**63 - 1, 0), (7, -(2**63), (-(2**63)) % 7), (7, 10**30, 10**30 % 7),
-        (7, -(10**30), -(10**30) % 7), (2**63 - 1, -1, 2**63 - 2), (7, 1e300, int(1e300) % 7), (2, -3.0, 1),
+        (7, 12, 5), (7, -1, 6), (7, -7, 0), (7, 5.0, 5), (1, 2**63 - 1, 0), (7, -(2**63), (-(2**63)) % 7),
+        (7, 10**30, 10**30 % 7), (7, -(10**30), -(10**30) % 7), (2**63 - 1, -1, 2**63 - 2), (2, -3.0, 1),
+        (7, 1e300, int(1e300) % 7),
     ],
 )  # fmt: skip
 def test_modulo(implementation: ModuleType, modulus: int, value: Any, remainder: int) -> None:

@@ -58,7 +58,7 @@ def test_golden_snapshots_are_verified(folder: Path) -> None:
 
 
 def _shuffled(data: Any, chance: random.Random, ordered: bool = False) -> Any:
-    """The same document with the keys of every mapping in another order, but for a mapping of ``rules``: Powertools' are tried in it."""
+    """The same document with the keys of every mapping in another order, but for ``rules``: Powertools' are tried in theirs."""
     if isinstance(data, dict):
         keys = list(data) if ordered else chance.sample(list(data), len(data))
         return {key: _shuffled(data[key], chance, key == "rules") for key in keys}

@@ -121,7 +121,8 @@ def _rarer_operand(chance: Random, operator: str) -> Any:
         return _window(chance)
     if operator == "order":
         numbers = (18, 1, 0, 2**63, -5, *values.FLOATS)
-        return chance.choice((chance.choice(numbers), chance.choice(values.TEXTS), [values.json_value(chance, 1) for _ in range(3)]))
+        listed = [values.json_value(chance, 1) for _ in range(3)]
+        return chance.choice((chance.choice(numbers), chance.choice(values.TEXTS), listed))
     if operator == "within" and chance.randrange(2):
         return chance.choice((*values.TEXTS[:24], "hello world", "user-00000001, user-00000002"))
     if operator == "modulo":

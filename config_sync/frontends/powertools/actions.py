@@ -1,8 +1,8 @@
-"""From an action, a key and a value to a condition that holds exactly when Powertools' Python does. Used by the front end only.
+"""From an action, a key and a value to a condition that holds exactly when it does in Powertools. Used by the front end only.
 
-Powertools compares with Python's own operators, and what raises is no match. So ``1 == True == 1.0``, also deep inside lists and
-maps; ``in`` looks for elements of lists, parts of text and keys of maps; text is ordered by code points. Every condition here is
-two-valued: what is unknown to an operator is said to be false, or true where Python's ``!=`` and ``not in`` are.
+Powertools compares with Python's own operators, and what raises is no match. So ``1 == True == 1.0``, also deep inside lists
+and maps; ``in`` looks for elements of lists, parts of text and keys of maps; text is ordered by code points. Every condition
+here is two-valued: what is unknown to an operator is said to be false, or true where Python's ``!=`` and ``not in`` are.
 """
 
 from collections.abc import Callable
@@ -201,10 +201,11 @@ def _affix(operator: str) -> Builder:
 def _modulo(question: Question) -> ir.Condition:
     value = question.value
     parts = [value.get(name) for name in _MODULUS] if isinstance(value, dict) else []
+    integers = [int(part) for part in parts if isinstance(part, int)]
     hint = 'for example {"BASE": 100, "START": 0, "END": 29}'
-    if not parts or not all(isinstance(part, int) for part in parts):
+    if len(integers) < len(_MODULUS):
         return question.wrong("MODULO_RANGE needs the integers BASE, START and END", hint)
-    base, first, last = map(int, parts)
+    base, first, last = integers
     if not 0 <= first <= last < base:
         return question.wrong("MODULO_RANGE needs 0 <= START <= END <= BASE - 1", hint)
     held = (flag for flag in (False, True) if first <= flag % base <= last)

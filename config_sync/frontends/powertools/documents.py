@@ -147,8 +147,7 @@ class _Feature:
             self._notes.error("WRONG-TYPE", "a condition is a mapping that isn't empty", origin)
             return ir.All(())
         action, key, value = data.get("action"), data.get("key"), data.get("value")
-        build = ACTIONS.get(action) if isinstance(action, str) else None
-        if build is None:
+        if not isinstance(action, str) or action not in ACTIONS:
             hint = "there are: " + ", ".join(ACTIONS)
             where = origin.child("action") if "action" in data else origin
             self._notes.error("UNKNOWN-OPERATOR", f"there is no action {action!r:.80}", where, hint)
@@ -157,7 +156,7 @@ class _Feature:
         elif value is None:
             self._notes.error("MISSING-FIELD", "a condition has a 'value' that isn't null", origin)
         else:
-            return build(Question(key, value, action, origin, self._notes, self._missing_is_null))
+            return ACTIONS[action](Question(key, value, action, origin, self._notes, self._missing_is_null))
         return ir.All(())
 
 

@@ -75,7 +75,7 @@ def between_datetimes(question: "Question") -> ir.Condition:
     spans = _spans(_Span(*bounds), zone)
     if not spans:
         return question.never("the clock never shows a time between START and END")
-    return ir.Any_(tuple(_window(question, ir.Window(absolute=tuple(span))) for span in spans))
+    return ir.Any_(tuple(_window(question, ir.Window(absolute=(span.first, span.last))) for span in spans))
 
 
 def _datetime(question: "Question", name: str) -> Any:
@@ -131,6 +131,4 @@ def _eras(zone: str | None) -> list[tuple[_Span, int]]:
     starts = [-_FOREVER, *(second * 1_000_000 for second in struct.unpack_from(f"<{count}q", table, 8))]
     ends = [*(start - 1 for start in starts[1:]), _FOREVER]
     offsets = (first, *struct.unpack_from(f"<{count}i", table, 8 + 8 * count))
-    return [
-        (_Span(start, end), offset * 1_000_000) for start, end, offset in zip(starts, ends, offsets, strict=True)
-    ]
+    return [(_Span(start, end), offset * 1_000_000) for start, end, offset in zip(starts, ends, offsets, strict=True)]

@@ -9,8 +9,8 @@ import pytest
 from config_sync import compile_project
 
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, 2, -1, 1.0, 1.5, "", "a", "ab", "b", "1", "é", "\U0001f600", "\uffff", [], [1], [True], [None], ["a"],
-    ["a", "b"], [[0]], [[False]], [{"a": 1}], [1, "a"], ["b"], {}, {"a": 1}, {"a": True}, {"ab": None}, {"1": [0]},
+    None, True, False, 0, 1, 2, -1, 1.0, 1.5, "", "a", "ab", "b", "1", "é", "\U0001f600", "\uffff", [], [1], [True], [None],
+    ["a"], ["a", "b"], [[0]], [[False]], [{"a": 1}], [1, "a"], ["b"], {}, {"a": 1}, {"a": True}, {"ab": None}, {"1": [0]},
 )  # fmt: skip
 
 

@@ -64,7 +64,9 @@ def test_rules_that_are_none(implementation: ModuleType, rules: Any) -> None:
     assert (found.value, found.reason) == (True, "STATIC")
 
 
-@pytest.mark.parametrize(("flag", "boolean"), [(True, True), ("no", True), (1, True), (False, False), (0, False), (None, False)])
+@pytest.mark.parametrize(
+    ("flag", "boolean"), [(True, True), ("no", True), (1, True), (False, False), (0, False), (None, False), ("", False)]
+)
 def test_boolean_type_is_what_python_takes_for_true(flag: Any, boolean: bool) -> None:
     result = compile_project({"f": {"default": "text", "boolean_type": flag}}, dialect="powertools")
     codes = {item.code for item in result.diagnostics if item.severity == "error"}
@@ -179,9 +181,14 @@ def test_a_wrong_feature_is_lost_alone(implementation: ModuleType, code: str, fe
 @pytest.mark.parametrize(
     ("action", "value"),
     [
-        ("STARTSWITH", 5), ("ENDSWITH", ["a"]), ("IN", 5), ("NOT_IN", True), ("KEY_IN_VALUE", 1.5), ("KEY_LESS_THAN_VALUE", {"a": 1}),
+        ("STARTSWITH", 5),
+        ("ENDSWITH", ["a"]),
+        ("IN", 5),
+        ("NOT_IN", True),
+        ("KEY_IN_VALUE", 1.5),
+        ("KEY_LESS_THAN_VALUE", {"a": 1}),
     ],
-)  # fmt: skip
+)
 def test_a_condition_that_never_holds_is_told(implementation: ModuleType, action: str, value: Any) -> None:
     result = compile_project({"f": _action(action, value)}, dialect="powertools")
     assert [(item.severity, item.code) for item in result.diagnostics] == [("warning", "NEVER-TRUE")]
