@@ -140,8 +140,7 @@ cdef object items_of(object value):
 cdef bint deep_equal(object expected, object value, bint boolean_number):
     """Equality of JSON values: 1 equals 1.0; booleans are numbers or aren't. ``expected`` is the snapshot's and bounds the depth."""
     if boolean_number:
-        expected = without_boolean(expected)
-        value = without_boolean(value)
+        expected, value = without_boolean(expected), without_boolean(value)
     if expected is None or expected is True or expected is False:
         return value is expected
     if type(expected) is str:

@@ -164,10 +164,6 @@ def _exists(program: Any, row: Any) -> str:
     return f"{_subject(program, row)} is there"
 
 
-def _equal_value(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} = {quoted(program.values[row.offset])}{_loosely(row)}"
-
-
 def _in_order(program: Any, row: Any) -> str:
     coerced = " (numeric strings count)" if row.mode & codes.MODE_COERCE_TEXT else ""
     return f"{_subject(program, row)} {_ORDER[row.op]} {_number(row)}{coerced}"
@@ -244,7 +240,8 @@ def _contains_values(program: Any, row: Any) -> str:
     return f"{_subject(program, row)} contains {which} of {listed(items, len(items))}{parts}{_loosely(row)}"
 
 
-def _order(program: Any, row: Any) -> str:
+def _by_value(program: Any, row: Any) -> str:
+    """ORDER, and EQ_VALUE, which has no comparison in its mode: "="."""
     return f"{_subject(program, row)} {_comparison(row)} {quoted(program.values[row.offset])}{_loosely(row)}"
 
 
@@ -376,7 +373,7 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_IN_FLOAT: _in_numbers,
     codes.OP_EQ_BOOLEAN: _equal_boolean,
     codes.OP_IS_NULL: _is_null,
-    codes.OP_EQ_VALUE: _equal_value,
+    codes.OP_EQ_VALUE: _by_value,
     codes.OP_LESS: _in_order,
     codes.OP_LESS_EQUAL: _in_order,
     codes.OP_GREATER: _in_order,
@@ -398,7 +395,7 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_CONTAINS_ANY: _contains_values,
     codes.OP_PATH: _path,
     codes.OP_EXISTS: _exists,
-    codes.OP_ORDER: _order,
+    codes.OP_ORDER: _by_value,
     codes.OP_WITHIN: _within,
     codes.OP_MODULO: _modulo,
 }
