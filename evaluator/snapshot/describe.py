@@ -240,8 +240,7 @@ def _contains_values(program: Any, row: Any) -> str:
     return f"{_subject(program, row)} contains {which} of {listed(items, len(items))}{parts}{_loosely(row)}"
 
 
-def _by_value(program: Any, row: Any) -> str:
-    """ORDER, and EQ_VALUE, which has no comparison in its mode: "="."""
+def _by_value(program: Any, row: Any) -> str:  # EQ_VALUE has no comparison in its mode, so "="
     return f"{_subject(program, row)} {_comparison(row)} {quoted(program.values[row.offset])}{_loosely(row)}"
 
 
