@@ -61,16 +61,25 @@ def test_every_field_is_converted(part: Any) -> None:
             ir.Test("less", AGE, 5, missing=ir.TRUE, mistyped=ir.UNKNOWN),
             {"attribute": "age", "test": "less", "value": 5, "missing": True, "mistyped": "unknown"},
         ),
-        (ir.Test("time", AGE, 0, compare=codes.CMP_LT), {"attribute": "age", "operator": "before", "value": "1970-01-01T00:00:00Z"}),
+        (
+            ir.Test("time", AGE, 0, compare=codes.CMP_LT),
+            {"attribute": "age", "operator": "before", "value": "1970-01-01T00:00:00Z"},
+        ),
         (ir.Test("time", AGE, 2**62), {"attribute": "age", "test": "time", "value": {"microseconds": 2**62}}),
         (
             ir.Test("version", AGE, "1.2", mode=24, compare=codes.CMP_GE),
-            {"attribute": "age", "test": "version", "value": "1.2", "compare": "gte", "mode": ["version_prefix", "version_partial"]},
+            {
+                "attribute": "age",
+                "test": "version",
+                "value": "1.2",
+                "compare": "gte",
+                "mode": ["version_prefix", "version_partial"],
+            },
         ),
         (ir.Test("contains", AGE, "x", mode=1), {"attribute": "age", "operator": "contains_i", "value": "x"}),
         (ir.Test("less", AGE, 2**64), {"attribute": "age", "test": "less", "value": 2.0**64}),
     ],
-)  # fmt: skip
+)
 def test_a_test_is_short_where_that_is_the_same(test: ir.Test, wanted: dict[str, Any]) -> None:
     assert written(test) == wanted
 
