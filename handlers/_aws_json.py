@@ -9,7 +9,7 @@ again unless the caller asked for ``retries``.
 
 from __future__ import annotations
 
-from json import dumps, loads
+from json import JSONEncoder, loads
 from time import gmtime, monotonic, sleep, strftime, time
 
 from evaluator.errors import BurgeeError
@@ -262,10 +262,13 @@ def backoff_seconds(attempt: int) -> float:
     return longest * (0.5 + int.from_bytes(urandom(2)) / 131072)
 
 
+_to_json = JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
 def _encode(payload: Mapping[str, object]) -> bytes:
     """JSON in ASCII: half a surrogate becomes an escape, which the service may refuse."""
     try:
-        return dumps(payload, separators=(",", ":"), allow_nan=False).encode()
+        return _to_json(payload).encode()
     except (ValueError, TypeError, RecursionError) as error:
         raise AwsError("invalid", "", f"the payload has no JSON form: {type(error).__name__}") from None
 

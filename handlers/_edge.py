@@ -45,8 +45,16 @@ if TYPE_CHECKING:
         def held(self) -> Sized:
             """What leaves with the request's log line, or by ``flush`` where there is none."""
 
-        def track(self, event: dict[str, object]) -> None:
-            """Takes one event."""
+        def exposed(
+            self,
+            user_id: str,
+            experiment_id: str,
+            experiment_key: str,
+            variant: str,
+            assignment_id: str | None = None,
+            timestamp: str | None = None,
+        ) -> None:
+            """Takes a first assignment."""
 
         def track_flags(self, request: Request, user_id: object, context: Mapping[str, object], rows: list[Row]) -> None:
             """Takes the evaluations of one request. What of the context may leave the process is the tracker's to know."""
@@ -91,7 +99,7 @@ class NoTracker:
     pending = False
     held = ()
 
-    def track(self, event: dict[str, object]) -> None:
+    def exposed(self, *_: object) -> None:
         return
 
     def track_flags(self, request: Request, user_id: object, context: Mapping[str, object], rows: list[Row]) -> None:

@@ -15,7 +15,7 @@ from time import gmtime, monotonic, strftime, time_ns
 
 import mmh3
 
-from handlers._contract import EXPOSURE, FLAG_EVALUATION, check_event, is_text
+from handlers._contract import EXPOSURE, FLAG_EVALUATION, is_text
 from handlers._lifecycle import follow
 from handlers._log import THOUSANDTHS, Output, output
 
@@ -223,41 +223,42 @@ class Tracker:
             texts += [head, *parts]
         return "".join(texts)
 
-    def track(self, event: dict[str, Any]) -> None:
-        """Any event of the contract; ``event_id`` and ``timestamp`` are added where they are missing. Raises nothing.
+    def exposed(
+        self,
+        user_id: str,
+        experiment_id: str,
+        experiment_key: str,
+        variant: str,
+        assignment_id: str | None = None,
+        timestamp: str | None = None,
+    ) -> None:
+        """The event of a first assignment (requirement ASG-17). ``timestamp``: ISO 8601; None is now. Raises nothing.
 
-        An exposure that was already sent in this span of time isn't sent again, and has the same ``event_id`` in every process.
+        What was already told in this span of time isn't told again. Every process gives the event the same ``event_id``.
         """
         if not self._active:
             return
         try:
-            made = {"event_id": None, "event_type": None, "user_id": None, **event}
-            user = self._user(event.get("user_id"))
-            if user is None or (made["event_type"] == EXPOSURE and not self._is_new(made)):
-                if user is None:
-                    self.drop("no_user" if event.get("user_id") is None else "invalid", 1)
-                return
-            made["user_id"] = user
-            made["event_id"] = made["event_id"] or self._id()
-            made["timestamp"] = made.get("timestamp") or self._now()
-            self._redact(made)
-            if check_event(made) is not None:
+            user = self._user(user_id)
+            if user is None or not is_text(experiment_id, MAX_USER):
                 self.drop("invalid", 1)
                 return
+            event_id = self._new_exposure(user_id, experiment_id, variant)
+            if event_id is None:
+                return
+            line = (
+                f'{{"event_id":"{event_id}","event_type":"{EXPOSURE}","user_id":{_quote(user)},'
+                f'"experiment_id":{_quote(experiment_id)},"timestamp":"{timestamp or self._now()}","properties":{{'
+                f'"experiment_key":{_quote(experiment_key)},"variant":{_quote(variant)},'
+                f'"assignment_id":{"null" if assignment_id is None else _quote(assignment_id)}}}}}\n'
+            )
             if self._log is not None:
-                self._log.hold(f"{_encode(made)}\n", 1, self)
+                self._log.hold(line, 1, self)
             else:
-                self._held.append((user, _encode(made)))
+                self._held.append((user, line[:-1]))
                 self.pending = True
         except Exception:
             self.drop("error", 1)
-
-    def exposed(
-        self, user_id: str, experiment_id: str, experiment_key: str, variant: str, assignment_id: str | None = None
-    ) -> None:
-        """The event of a first assignment (requirement ASG-17). Raises nothing."""
-        properties = {"experiment_key": experiment_key, "variant": variant, "assignment_id": assignment_id}
-        self.track({"event_type": EXPOSURE, "user_id": user_id, "experiment_id": experiment_id, "properties": properties})
 
     # --- their way out --------------------------------------------------------------------------------------------------
 
@@ -349,31 +350,20 @@ class Tracker:
     def _context(self, context: Mapping[str, object]) -> str:
         return _encode({name: context[name] for name in self._attributes if name in context})
 
-    def _redact(self, event: dict[str, Any]) -> None:
-        """Of a context in an event, what may leave the process."""
-        properties = event.get("properties")
-        if isinstance(properties, dict) and isinstance(properties.get("context"), dict):
-            allowed = {name: value for name, value in properties["context"].items() if name in self._attributes}
-            event["properties"] = {**properties, "context": allowed}
-
-    def _is_new(self, event: dict[str, Any]) -> bool:
-        """Whether this exposure wasn't sent in this span of time; gives it its id."""
+    def _new_exposure(self, user_id: str, experiment_id: str, variant: str) -> str | None:
+        """The id of an exposure; None for one that was already told in this span of time."""
         window = self._wall() // (self._window_s * 1_000_000_000)
         if window != self._window:
             self._window = window
             self._seen.clear()
-        seen = self._seen
-        properties = event.get("properties")
-        variant = properties.get("variant") if isinstance(properties, dict) else None
-        key = (event["user_id"], event.get("experiment_id"), variant)
+        seen, key = self._seen, (user_id, experiment_id, variant)
         if key in seen:
-            return False
+            return None
         if len(seen) >= MAX_SEEN:  # the oldest tenth; their next exposures are repeated, with the same ids
             for old in list(seen)[: MAX_SEEN // 10]:
                 seen.pop(old, None)
         seen[key] = None
-        event["event_id"] = event["event_id"] or digest(self._naming, _encode([*key, window]))
-        return True
+        return digest(self._naming, f"[{_quote(user_id)},{_quote(experiment_id)},{_quote(variant)},{window}]")
 
 
 def hasher(salt: str) -> Any:

@@ -175,32 +175,23 @@ def assigner_of(environment: Mapping[str, str], expose: Expose | None = None, co
     return Assigner(settings, store, outbox, expose, counter)
 
 
-def exposure(assignment: Assignment, persisted: bool) -> dict[str, object]:
-    """The event that says who saw which variant first (requirement ASG-17), as ``_contract`` has it.
-
-    Its id is the tracker's to give: one for each user, experiment, variant and span of time, whichever process tells of it.
-    """
-    return {
-        "event_type": "exposure",
-        "user_id": assignment.user_id,
-        "experiment_id": assignment.experiment_id,
-        "timestamp": assignment.timestamp,
-        "properties": {
-            "experiment_key": assignment.experiment_key,
-            "variant": assignment.variant,
-            "assignment_id": assignment.assignment_id if persisted else None,
-        },
-    }
-
-
 def assigner_of_process(edge: Edge) -> Assigner:
     """The process's one assigner (requirements ASG-21, SHR-07). Raises ConfigurationError."""
     made = _of_process.get("assigner")
     if made is None:
-        track = edge.tracker.track
+        tracker = edge.tracker
+
+        def expose(assignment: Assignment, persisted: bool) -> None:
+            """An id that isn't stored is nobody's."""
+            told = assignment.assignment_id if persisted else None
+            tracker.exposed(
+                assignment.user_id, assignment.experiment_id, assignment.experiment_key, assignment.variant, told,
+                assignment.timestamp,
+            )  # fmt: skip
+
         counter: Any = edge.telemetry if hasattr(edge.telemetry, "count") else None
         try:
-            made = assigner_of(os.environ, lambda assignment, persisted: track(exposure(assignment, persisted)), counter)
+            made = assigner_of(os.environ, expose, counter)
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
         _of_process["assigner"] = made

@@ -273,16 +273,13 @@ def test_flt_06_nothing_of_a_context_leaves_that_is_not_listed() -> None:
     context = {"email": "a@b.example", "country": "AT", "nested": {"email": "c@d.example"}}
     tracker, lines, _ = logged()
     tracker.track_flags(None, "u", context, [ROW])
-    tracker.track({"event_type": "x", "user_id": "u", "properties": {"context": context, "other": 1}})
     tracker.flush()
     assert b"example" not in lines.writes[0]
     assert b"AT" not in lines.writes[0]
-    assert lines.events[1]["properties"] == {"context": {}, "other": 1}
     tracker, lines, _ = logged(attributes=("country", "missing"))
     tracker.track_flags(None, "u", context, [ROW])
-    tracker.track({"event_type": "x", "user_id": "u", "properties": {"context": context}})
     tracker.flush()
-    assert [event["properties"]["context"] for event in lines.events] == [{"country": "AT"}] * 2
+    assert [event["properties"]["context"] for event in lines.events] == [{"country": "AT"}]
 
 
 def test_sec_08_log_lines_have_no_user_in_clear_unless_that_is_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
@@ -380,9 +377,9 @@ def test_flt_02_no_failure_of_tracking_is_anybodys_problem() -> None:
     tracker, _, figures = logged(attributes=("a",))
     for value in (float("nan"), {1, 2}, object()):
         tracker.track_flags(None, "u", {"a": value}, [ROW])
-    tracker.track({"user_id": "u", "event_type": "x", "properties": {"a": {1}}})
-    tracker.track({"user_id": "u", "event_type": "x#"})
-    tracker.track({"event_type": "x"})
+    tracker.exposed("u", "e", "key", 5)  # type: ignore[arg-type]
+    tracker.exposed("u", "an id\nof two lines", "key", "a")
+    tracker.exposed("", "e", "key", "a")
     tracker.flush()
     assert figures.counted["TrackingDropped"] == sum(tracker.dropped.values()) == 6
 
@@ -426,12 +423,11 @@ def test_flt_05_the_buffer_is_bounded_and_drops_are_counted() -> None:
     assert sink.waiting == MAX_WAITING
     assert figures.counted == {"TrackingDropped": 7, "TrackingDropped_full": 7}
     assert figures.gauges == [("TrackingPending", MAX_WAITING)]
-    large = {"event_type": "x", "user_id": "u", "properties": {"text": "x" * 1_000_000}}
     figures = Figures()
     tracker, sink = kinesis("http://127.0.0.1:9", figures)
-    for _ in range(12):
-        tracker.track({**large})
-    tracker.track({**large, "properties": {"text": "x" * 1_100_000}})
+    for number in range(12):
+        tracker.exposed("u", f"e{number}", "x" * 1_000_000, "a")
+    tracker.exposed("u", "e", "x" * 1_100_000, "a")
     tracker.flush(until())
     assert sink.waiting == 8
     assert figures.counted["TrackingDropped_full"] == 4
