@@ -86,7 +86,6 @@ DOCUMENTS: list[tuple[str, Any]] = [
 UNKNOWN = [
     {"name": "a-package", "version": "1.0.0", "dependencies": {"left": "1"}},
     {"flags": {"f": {"typ": "boolean"}}},
-    {"flags": {"a": {"name": "a"}}, "values": {"a": {"enabled": True}}, "version": "1"},  # AppConfig's own feature flags
     {"features": {"f": 5}},
     {"f": True},
     {"features": {"f": {"enabled": True}}},
