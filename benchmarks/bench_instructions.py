@@ -13,11 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import workloads
+from benchmarks import edge_events, workloads
 
 ROOT = Path(__file__).resolve().parent.parent
 CALLS = 400
 ALL_CALLS = 20
+EDGE_CALLS = 100
 LARGE_FLAGS = 40  # W5's shape, small enough to load under an emulator; the count doesn't depend on how many flags there are
 
 
@@ -33,6 +34,9 @@ def _write_inputs(place: Path) -> None:
     (place / "large").write_bytes(workloads.compile_document(large))
     questions = workloads.large_questions(2 * CALLS, LARGE_FLAGS)
     splits = workloads.constants()
+    users = list(enumerate(workloads.contexts(2 * EDGE_CALLS)))
+    events = {kind: [make(*user) for user in users] for kind, make in edge_events.KINDS.items()}
+    (place / "events").write_bytes(marshal.dumps(events))
     (place / "inputs").write_bytes(marshal.dumps((workloads.contexts(2 * CALLS), questions, splits, CALLS, ALL_CALLS)))
 
 
