@@ -28,6 +28,7 @@ from burgee.up.functions import Function
 
 PICTURE = ROOT / "docs" / "pictures" / "latency.svg"
 NOOP, HANDLER = "benchmarks.lambda_child.noop", "handlers.flags.handler"
+TIMED = "benchmarks.lambda_child.timed"
 SANDBOXES = 8
 FUNCTION_RATE, SERVE_RATE = 300.0, 1_000.0
 SECONDS = 20.0
@@ -136,9 +137,18 @@ def paired(variables: dict[str, str], rounds: int, handler: str = HANDLER, kind:
         found |= {
             f"{name} {percent} us": round(statistics.median(row[at] for row in rows), 1) for at, percent in enumerate(SHARES)
         }
+    found["its own processor time us"] = _own_time(variables, events)
     found["over no-op us"] = round(statistics.median(differences), 1)
     found["over no-op, quartiles us"] = [round(low, 1), round(high, 1)]
     return found | {"bar us": PAIRED_BAR_US}
+
+
+def _own_time(variables: dict[str, str], events: list[bytes]) -> float:
+    """Microseconds of the processor that the handler itself takes there: the median call's."""
+    with tempfile.TemporaryDirectory() as scratch, Player("timed", TIMED, variables, Path(scratch)) as player:
+        results = [json.loads(player.ask(events[number % USERS])[0]) for number in range(6 * BLOCK)]
+    took = [int(result["headers"]["X-Took-Ns"]) / 1e3 for result in results[BLOCK:]]
+    return round(statistics.median(took), 1)
 
 
 def _in_turns(players: tuple[Player, ...], events: list[bytes], rounds: int) -> list[list[tuple[float, float]]]:
@@ -188,6 +198,7 @@ def paired_line(found: Document) -> str:
     low, high = found["over no-op, quartiles us"]
     return (
         f"warm, in pairs: no-op p50 {found['no-op p50 us']} us, one flag p50 {found['one flag p50 us']} us, "
+        f"the handler's own processor time {found['its own processor time us']} us, "
         f"difference {found['over no-op us']} us (quartiles {low} to {high}; at most {found['bar us']:g})"
     )
 

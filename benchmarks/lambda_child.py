@@ -1,6 +1,7 @@
 """What ``bench_lambda`` and ``bench_load`` run in a sandbox: handlers that do nothing, and one that times its steps.
 
-``noop`` is the floor; ``noop_as_long`` the same with the response that ``BENCH_ANSWER`` holds. ``handler`` is the one that
+``noop`` is the floor; ``noop_as_long`` the same with the response that ``BENCH_ANSWER`` holds; ``timed`` the flag function that
+tells how long it took. ``handler`` is the one that
 ``BENCH_HANDLER`` names, told apart into steps; its body is the list of moments: nanoseconds of the monotonic clock, which all
 processes share, and of the processor's time so far.
 """
@@ -31,6 +32,18 @@ def noop(event: Any, context: Any) -> dict[str, Any]:
 
 def noop_as_long(event: Any, context: Any) -> dict[str, Any]:
     return {**ANSWER, "headers": {**ANSWER["headers"]}}
+
+
+def timed(event: Any, context: Any) -> dict[str, Any]:
+    """The flag function's answer, and the nanoseconds of the processor that it took in here, as a header."""
+    from time import thread_time_ns
+
+    from handlers.flags import handler
+
+    start = thread_time_ns()
+    result: dict[str, Any] = handler(event, context)
+    result["headers"]["X-Took-Ns"] = str(thread_time_ns() - start)
+    return result
 
 
 def _import_apart() -> tuple[Any, tuple[int, int]]:

@@ -7,6 +7,7 @@ cold path: what reads the environment is imported when a function is prepared, s
 
 from __future__ import annotations
 
+import gc
 import os
 
 from evaluator.errors import BurgeeError
@@ -237,6 +238,7 @@ def prepare_in_lambda() -> None:
             prepare()
         except Exception as error:
             log_error(error, None)
+        gc.freeze()  # what is here now stays: no collection during a request needs to walk it
 
 
 def reset_edge() -> None:
