@@ -55,7 +55,7 @@ def test_cold_entry_holds_nothing_it_should_not(entry: str) -> None:
 
 
 @pytest.mark.parametrize("entry", sorted(COLD))
-def test_cold_entry_stays_under_its_ceiling(entry: str) -> None:
+def test_prf_03_cold_entry_stays_under_its_ceiling(entry: str) -> None:
     _needs(COLD[entry]["implementation"])
     _, added = fresh_modules(f"import {entry}", COLD[entry]["implementation"])
     assert len(added) <= COLD[entry]["modules"], sorted(added)

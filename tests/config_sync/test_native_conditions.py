@@ -293,7 +293,7 @@ A, B = ({"attribute": name, "operator": "eq", "value": 1} for name in "ab")
         ({"not": {"not": {"any": [A, B]}}}, lambda a, b: a or b),
     ],
 )
-def test_rul_02_and_03_groups(group: Any, truth: Any) -> None:
+def test_rul_02_rul_03_groups(group: Any, truth: Any) -> None:
     for a in (True, False):
         for b in (True, False):
             assert holds(group, {"a": int(a), "b": int(b)}) is truth(a, b)

@@ -72,7 +72,7 @@ def test_hash_02_murmur_known_answers(implementation: ModuleType) -> None:
         assert bucket_of_unit(implementation, text, seed=seed) == expected
 
 
-def test_hash_02_the_public_murmur_vectors(implementation: ModuleType) -> None:
+def test_hash_02_hash_19_the_public_murmur_vectors(implementation: ModuleType) -> None:
     place = conformance_data("murmur3", "vectors.json")
     if place is None:
         pytest.skip("the public MurmurHash3 vectors are not on this machine")
