@@ -7,8 +7,8 @@ from the query; the context from the body, else from the query. On the cold path
 from __future__ import annotations
 
 from handlers._context import NotJson, check, parse
-from handlers._contract import is_text
 from handlers._http import most_bytes
+from handlers._ids import ABSENT, BadRequest, wrong_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,13 +17,7 @@ if TYPE_CHECKING:
     from handlers._context import Context
     from handlers._http import Request
 
-MAX_ID = 256  # characters (requirement ASG-39)
 USER, EXPERIMENT, CONTEXT = "user_id", "experiment_key", "context"
-_ABSENT = object()
-
-
-class BadRequest(ValueError):
-    """The client's mistake, in a sentence that names the field and quotes nothing."""
 
 
 class Asked:
@@ -47,8 +41,8 @@ def read_request(request: Request) -> Asked:
     document, warning = _document(request)
     parameters = request.parameters
     named = document if request.method == "POST" else {}
-    found = {name: named.get(name, parameters.get(name, _ABSENT)) for name in (USER, EXPERIMENT)}
-    missing = [name for name, value in found.items() if value is _ABSENT]
+    found = {name: named.get(name, parameters.get(name, ABSENT)) for name in (USER, EXPERIMENT)}
+    missing = [name for name, value in found.items() if value is ABSENT]
     if len(missing) == 2:
         raise BadRequest(_and(f"Missing query parameters. Required: {USER}, {EXPERIMENT}", warning))
     if missing:
@@ -62,18 +56,10 @@ def read_request(request: Request) -> Asked:
 
 
 def check_id(name: str, value: object) -> str:
-    """An id that may go into keys and logs (requirements ASG-04, ASG-39). Raises BadRequest, a ValueError."""
-    if value is None:
-        raise BadRequest(f"{name} cannot be None")
-    if not isinstance(value, str):
-        raise BadRequest(f"{name} must be a string")
-    if not value or value.isspace():
-        raise BadRequest(f"{name} cannot be empty")
-    if len(value) > MAX_ID:
-        raise BadRequest(f"{name} cannot be longer than {MAX_ID} characters")
-    if not is_text(value, MAX_ID):
-        raise BadRequest(f"{name} has characters that are not allowed")
-    return value
+    """The id itself (requirement ASG-04). Raises BadRequest, a ValueError."""
+    if wrong := wrong_id(name, value):
+        raise BadRequest(wrong)
+    return str(value)
 
 
 def _checked(context: Any, size: int) -> Context | None:

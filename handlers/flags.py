@@ -12,6 +12,7 @@ from handlers._context import NotJson, check, parse
 from handlers._contract import is_text
 from handlers._edge import INTERNAL, Edge, prepare, prepare_in_lambda, reset_edge, serve
 from handlers._http import MAX_BODY_BYTES, Request, Response, is_too_large, most_bytes, quote_json, refusal
+from handlers._ids import ABSENT, MAX_ID, BadRequest, wrong_id
 from handlers._ofrep import HEALTH_PATH, answer, not_yet, wrong_method
 from handlers._outcome import FAILURES, Told
 
@@ -27,19 +28,13 @@ if TYPE_CHECKING:
 
 EVALUATE_PATH = "/feature-flags/evaluate"
 BATCH_PATH = "/feature-flags/evaluate/batch"
-MAX_ID = 256  # characters of a user's id and of a flag's key
 
 _SINGLE_METHODS = "GET, POST, OPTIONS"
 _BATCH_METHODS = "POST, OPTIONS"
 _NOTHING: dict[str, Any] = {}
-_ABSENT = object()
 _STRINGS = frozenset((str,))
 _IGNORED = "the request's context is not JSON and was ignored"
 _CLIENTS_ERRORS = ("INVALID_CONTEXT", "TARGETING_KEY_MISSING")  # what another context would mend
-
-
-class BadRequest(ValueError):
-    """What a client did wrong, in words that are fit for it: a 400. Any other ValueError is ours (requirement FLH-04)."""
 
 
 def handler(event: Event, context: object) -> Result:
@@ -123,12 +118,12 @@ def _question(request: Request) -> tuple[str, str, Context, str | None]:
     parameters = request.parameters
     document, warning = _document(request.body) if request.body else (_NOTHING, None)
     named = document if request.method == "POST" else _NOTHING
-    user_id: Any = named["user_id"] if "user_id" in named else parameters.get("user_id", _ABSENT)
-    key: Any = named["flag_key"] if "flag_key" in named else parameters.get("flag_key", _ABSENT)
+    user_id: Any = named["user_id"] if "user_id" in named else parameters.get("user_id", ABSENT)
+    key: Any = named["flag_key"] if "flag_key" in named else parameters.get("flag_key", ABSENT)
     if type(user_id) is not str or type(key) is not str or not is_text(user_id, MAX_ID) or not is_text(key, MAX_ID):
         if not parameters and not named:
             raise BadRequest("Missing query parameters. Required: user_id, flag_key")
-        raise BadRequest(_wrong_text("user_id", user_id) or _wrong_text("flag_key", key))
+        raise BadRequest(wrong_id("user_id", user_id) or wrong_id("flag_key", key))
     context = document.get("context")
     if context is not None:
         return user_id, key, _of_user(user_id, context, request.body), warning
@@ -170,21 +165,6 @@ def _of_user(user_id: str, context: Any, source: str | bytes) -> Context:
     return context
 
 
-def _wrong_text(name: str, value: object) -> str:
-    """What is wrong with a parameter; empty if nothing is."""
-    if value is _ABSENT:
-        return f"Missing required parameter: {name}"
-    if value is None:
-        return f"{name} cannot be None"
-    if type(value) is not str:
-        return f"{name} must be a string"
-    if not value or value.isspace():
-        return f"{name} cannot be empty"
-    if len(value) > MAX_ID:
-        return f"{name} cannot be longer than {MAX_ID} characters"
-    return "" if is_text(value, MAX_ID) else f"{name} has characters that are not allowed"
-
-
 # --- many flags ---------------------------------------------------------------------------------------------------------
 
 
@@ -213,7 +193,7 @@ def batch(request: Request, evaluator: Evaluator | None, most: int, now: float |
 
 def _wrong_key(keys: Iterable[str]) -> str:
     """What is wrong with one of these; empty if nothing is. A flag's own key is right, so it takes an unknown one to ask."""
-    return next(filter(None, (_wrong_text("a flag_key", key) for key in keys)), "")
+    return next(filter(None, (wrong_id("a flag_key", key) for key in keys)), "")
 
 
 def _questions(request: Request, most: int) -> tuple[str, list[str], Context]:
@@ -224,7 +204,7 @@ def _questions(request: Request, most: int) -> tuple[str, list[str], Context]:
     user_id = document.get("user_id")
     if user_id is None or (type(user_id) is str and (not user_id or user_id.isspace())):
         raise BadRequest("user_id cannot be None or empty")
-    if problem := _wrong_text("user_id", user_id):
+    if problem := wrong_id("user_id", user_id):
         raise BadRequest(problem)
     keys = document.get("flag_keys")
     if keys is None:
