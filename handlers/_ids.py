@@ -12,7 +12,7 @@ ABSENT = object()
 
 
 class BadRequest(ValueError):
-    """The client's mistake, in a sentence that names the field and quotes nothing: a 400. Other ValueErrors are ours (FLH-04)."""
+    """The client's mistake, in a sentence that names the field and quotes nothing: a 400. Others are ours (FLH-04)."""
 
 
 def wrong_id(name: str, value: object) -> str:
