@@ -174,6 +174,17 @@ static uint64_t sha1_64(const char *data, Py_ssize_t n) {
     return (uint64_t)s[0] << 32 | s[1];
 }
 
+/* The decimal digits of an integer, at most 20 bytes; their number. */
+static inline Py_ssize_t decimal(int64_t value, char *buffer) {
+    char reversed[20];
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    Py_ssize_t count = 0, length = 0;
+    do { reversed[count++] = (char)('0' + rest % 10); rest /= 10; } while (rest);
+    if (value < 0) buffer[length++] = '-';
+    while (count) buffer[length++] = reversed[--count];
+    return length;
+}
+
 /* FNV-1a, 32 bits, of the UTF-16 code units of valid UTF-8. */
 static uint32_t fnv1a_utf16(const char *data, Py_ssize_t n) {
     const uint8_t *p = (const uint8_t *)data, *end = p + n;
@@ -192,6 +203,27 @@ static uint32_t fnv1a_utf16(const char *data, Py_ssize_t n) {
         h = (h ^ c) * 0x01000193u;
     }
     return h;
+}
+
+/* Apart from their caller, and out of line: their buffers would cost every split a stack frame. */
+static __attribute__((noinline)) uint64_t fnv1a_of_decimal(const char *data, Py_ssize_t n) {
+    char digits[24];
+    return fnv1a_utf16(digits, decimal((int64_t)fnv1a_utf16(data, n), digits));
+}
+
+static __attribute__((noinline)) uint32_t md5_word(const char *data, Py_ssize_t n, int big) {
+    uint8_t digest[16];
+    md5(data, n, digest);
+    return big ? load_u32_big(digest) : load_u32(digest);
+}
+
+/* All 128 bits, big-endian, modulo `total`: a byte at a time. */
+static __attribute__((noinline)) uint64_t md5_modulo(const char *data, Py_ssize_t n, uint64_t total) {
+    uint8_t digest[16];
+    uint64_t rest = 0;
+    md5(data, n, digest);
+    for (int i = 0; i < 16; i++) rest = (rest * 256 + digest[i]) % total;
+    return rest;
 }
 
 /* ---- CPython shortcuts ------------------------------------------------------------------------------------------ */
@@ -253,17 +285,6 @@ static inline int int_value(PyObject *number, int64_t *value) {
     if (overflow) return 0;
     *value = v;
     return 1;
-}
-
-/* The decimal digits of an integer, at most 20 bytes; their number. */
-static inline Py_ssize_t decimal(int64_t value, char *buffer) {
-    char reversed[20];
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    Py_ssize_t count = 0, length = 0;
-    do { reversed[count++] = (char)('0' + rest % 10); rest /= 10; } while (rest);
-    if (value < 0) buffer[length++] = '-';
-    while (count) buffer[length++] = reversed[--count];
-    return length;
 }
 
 static inline int64_t wall_clock_us(void) {
