@@ -199,6 +199,17 @@ cdef int check_numbers(Program p, const condition_row* row) except -1:
     return 0
 
 
+cdef int check_networks(Program p, const condition_row* row) except -1:
+    cdef uint64_t i, version, prefix, count = NETWORK_NUMBERS * <uint64_t>row.count
+    inside(row.offset, count, p.counts[SECTION_NUMBERS], "a condition's networks don't exist")
+    for i in range(0, count, NETWORK_NUMBERS):
+        version = p.numbers[row.offset + i] >> 8
+        prefix = p.numbers[row.offset + i] & 255
+        if not (version == 4 and prefix <= 32 or version == 6 and prefix <= 128):
+            broken("a condition's network is none")
+    return 0
+
+
 cdef int check_operand(Program p, Marks* marks, const condition_row* row, uint8_t* state) except -1:
     cdef uint64_t values = len(p.values), i
     cdef uint8_t op = row.op
@@ -214,6 +225,8 @@ cdef int check_operand(Program p, Marks* marks, const condition_row* row, uint8_
         check_set(p, <uint64_t>row.offset * 8)
     elif op == OP_IN_INTEGER or op == OP_IN_FLOAT:
         check_numbers(p, row)
+    elif op == OP_IN_NETWORK:
+        check_networks(p, row)
     elif op == OP_EQ_BOOLEAN:
         if row.payload > 1:
             broken("a condition's boolean is neither 0 nor 1")

@@ -32,6 +32,10 @@ cdef extern from "versions.h":
     int version_compare(const version* a, const version* b)
     bint version_same_range(const version* a, const version* b, int parts)
 
+cdef extern from "networks.h" nogil:
+    int address_parse(const char* p, Py_ssize_t length, uint64_t* bits)
+    bint network_has(const uint64_t* network, int version, const uint64_t* bits)
+
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------
 
@@ -56,6 +60,8 @@ cdef int order_rare(const Slot* slot, const condition_row* row, bint coerce) noe
         except Exception:
             return NO_NUMBER
     if slot.kind == TEXT and coerce and number_in_text(slot.text, slot.length, &number):
+        if row.mode & MODE_EXACT_TEXT and (slot.text[0] <= 32 or slot.text[slot.length - 1] <= 32):  # a blank
+            return NO_NUMBER
         return order_float(number, row)
     return NO_NUMBER
 
@@ -129,15 +135,23 @@ cdef bint automaton_accepts(const char* automaton, const char* text, Py_ssize_t 
     return state == AUTOMATON_ACCEPT
 
 
+cdef inline object folded(object text, const condition_row* row):
+    """The text in the form that is compared."""
+    if row.op == OP_MATCHES:
+        return text
+    if row.mode & MODE_CASEFOLD:
+        return (<str>text).casefold()
+    return (<str>text).lower() if row.mode & MODE_LOWERCASE else text
+
+
 cdef Truth element_is_text(Program p, const condition_row* row, list items):
     """CONTAINS_TEXT on a list: an element whose text is the operand."""
     cdef Py_ssize_t length
     cdef const char* utf8
     for item in items:
         text = text_of(item)
-        if text is not None and row.mode & MODE_CASEFOLD:
-            text = (<str>text).casefold()
         if text is not None:
+            text = folded(text, row)
             utf8 = text_utf8(<PyObject*>text, &length)
             if length == row.length and memcmp(utf8, p.text + row.offset, length) == 0:
                 return YES
@@ -149,23 +163,35 @@ cdef Truth match_text(Program p, const condition_row* row, const Slot* slot):
     cdef const char* utf8 = slot.text
     cdef Py_ssize_t length = slot.length
     cdef object text
-    if slot.kind != TEXT or (row.mode & MODE_CASEFOLD and row.op != OP_MATCHES):
+    if slot.kind != TEXT or (row.mode & (MODE_CASEFOLD | MODE_LOWERCASE) and row.op != OP_MATCHES):
         if slot.kind == OTHER and row.op == OP_CONTAINS_TEXT:
             items = items_of(<object>slot.object)
             return UNKNOWN if items is None else element_is_text(p, row, items)
         text = text_of(<object>slot.object)
         if text is None:
             return UNKNOWN
-        if row.mode & MODE_CASEFOLD and row.op != OP_MATCHES:
-            text = (<str>text).casefold()
+        text = folded(text, row)
         utf8 = text_utf8(<PyObject*>text, &length)
     if row.op == OP_MATCHES:
         return YES if automaton_accepts(p.automata + row.payload * 8, utf8, length) else NO
     return YES if text_test(p, row, utf8, length) else NO
 
 
-cdef bint instant_of(const Slot* slot, int64_t* instant):
+cdef bint is_full(const char* text, Py_ssize_t length) noexcept nogil:
+    """Whether an instant's string has seconds and a zone."""
+    cdef Py_ssize_t i
+    if length < 18 or text[16] != c":":
+        return False
+    for i in range(17, length):
+        if text[i] == c"Z" or text[i] == c"z" or text[i] == c"+" or text[i] == c"-":
+            return True
+    return False
+
+
+cdef bint instant_of(const Slot* slot, const condition_row* row, int64_t* instant):
     if slot.kind == TEXT:
+        if row.mode & MODE_INSTANT_FULL and not is_full(slot.text, slot.length):
+            return False
         return instant_in_text(slot.text, slot.length, instant)
     if slot.kind == INTEGER:
         return scaled_integer(slot.integer, 1000000, instant)
@@ -250,6 +276,18 @@ cdef Truth match_path(Program p, const condition_row* row, const Slot* slot):
     return YES if deep_equal(p.values[row.length], value) else NO
 
 
+cdef Truth match_network(Program p, const condition_row* row, const Slot* slot) noexcept:
+    cdef uint64_t bits[2]
+    cdef uint32_t i
+    cdef int version = address_parse(slot.text, slot.length, bits) if slot.kind == TEXT else 0
+    if version == 0:
+        return UNKNOWN
+    for i in range(row.count):
+        if network_has(p.numbers + row.offset + NETWORK_NUMBERS * <uint64_t>i, version, bits):
+            return YES
+    return NO
+
+
 cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
     """Everything but the operators of the hot path; may raise what the caller's objects raise."""
     cdef int64_t instant
@@ -263,7 +301,7 @@ cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
     if op == OP_CONTAINS_TEXT or op == OP_STARTS_WITH or op == OP_ENDS_WITH or op == OP_MATCHES:
         return match_text(p, row, slot)
     if op == OP_TIME:
-        if not instant_of(slot, &instant):
+        if not instant_of(slot, row, &instant):
             return UNKNOWN
         return YES if holds(row.mode & CMP_MASK, (instant > <int64_t>row.payload) - (instant < <int64_t>row.payload)) else NO
     if op == OP_VERSION:
@@ -274,6 +312,8 @@ cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
         return match_distance(p, row, slot)
     if op == OP_PATH:
         return match_path(p, row, slot)
+    if op == OP_IN_NETWORK:
+        return match_network(p, row, slot)
     return match_list(p, row, slot)
 
 
@@ -284,9 +324,9 @@ cdef Truth match_rare(Program p, const condition_row* row, const Slot* slot) noe
         return UNKNOWN
 
 
-cdef bint instant_of_slot(const Slot* slot, int64_t* instant) noexcept:
+cdef bint instant_of_slot(const Slot* slot, const condition_row* row, int64_t* instant) noexcept:
     """The value as an instant, for WINDOW."""
     try:
-        return instant_of(slot, instant)
+        return instant_of(slot, row, instant)
     except Exception:
         return False

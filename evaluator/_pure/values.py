@@ -10,6 +10,8 @@ from typing import Any, Final
 MAX_INTEGER_BITS: Final = 1024  # of an integer that has a text; Python itself refuses to print much longer ones
 EXACT_FLOATS: Final = 2.0**53  # whole floats below this are written as integers
 
+BLANKS: Final = " \t\n\r\f\v"  # ASCII's
+
 _NUMBER: Final = re.compile(r"[ \t\n\r\f\v]*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[ \t\n\r\f\v]*")
 
 

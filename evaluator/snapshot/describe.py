@@ -170,11 +170,12 @@ def _equal_value(program: Any, row: Any) -> str:
 
 def _in_order(program: Any, row: Any) -> str:
     coerced = " (numeric strings count)" if row.mode & codes.MODE_COERCE_TEXT else ""
-    return f"{_subject(program, row)} {_ORDER[row.op]} {_number(row)}{coerced}"
+    exact = " (without blanks)" if row.mode & codes.MODE_EXACT_TEXT else ""
+    return f"{_subject(program, row)} {_ORDER[row.op]} {_number(row)}{coerced}{exact}"
 
 
 def _text_test(program: Any, row: Any) -> str:
-    folded = ", ignoring case" if row.mode & codes.MODE_CASEFOLD else ""
+    folded = ", ignoring case" if row.mode & codes.MODE_CASEFOLD else ", in lower case" if row.mode & codes.MODE_LOWERCASE else ""
     return f"{_subject(program, row)} {_TEXT[row.op]} {quoted(text_of(program, row.offset, row.length))}{folded}"
 
 
@@ -183,7 +184,11 @@ def _matches(program: Any, row: Any) -> str:
 
 
 def _time(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} is an instant {_comparison(row)} {instant_text(_signed(row.payload))}"
+    return f"{_subject(program, row)} is an instant{_full(row)} {_comparison(row)} {instant_text(_signed(row.payload))}"
+
+
+def _full(row: Any) -> str:
+    return " with seconds and zone" if row.mode & codes.MODE_INSTANT_FULL else ""
 
 
 def _now(program: Any, row: Any) -> str:
@@ -214,7 +219,21 @@ def _distance(program: Any, row: Any) -> str:
 
 def _window(program: Any, row: Any) -> str:
     subject = "now" if row.attribute == codes.NONE_16 else f"{_subject(program, row)} (or now)"
-    return f"{subject} is in the window {describe_window(program.windows[row.offset])}"
+    return f"{subject}{_full(row)} is in the window {describe_window(program.windows[row.offset])}"
+
+
+def _in_network(program: Any, row: Any) -> str:
+    numbers = program.numbers[row.offset : row.offset + row.count * codes.NETWORK_NUMBERS]
+    items = (describe_network(*numbers[at : at + codes.NETWORK_NUMBERS]) for at in range(0, len(numbers), codes.NETWORK_NUMBERS))
+    return f"{_subject(program, row)} is an address in one of {listed(items, row.count)}"
+
+
+def describe_network(kind: int, high: int, low: int) -> str:
+    """``10.0.0.0/8``."""
+    from ipaddress import IPv4Address, IPv6Address  # only who reads about networks pays for the import
+
+    address = IPv4Address(high >> 32) if kind >> 8 == 4 else IPv6Address(high << 64 | low)
+    return f"{address}/{kind & 255}"
 
 
 def _bucket(program: Any, row: Any) -> str:
@@ -377,4 +396,5 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_CONTAINS_ANY: _contains_values,
     codes.OP_PATH: _path,
     codes.OP_EXISTS: _exists,
+    codes.OP_IN_NETWORK: _in_network,
 }

@@ -43,7 +43,8 @@ OP_CONTAINS_ALL = 27
 OP_CONTAINS_ANY = 28
 OP_PATH = 29
 OP_EXISTS = 30
-OP_LAST = 30
+OP_IN_NETWORK = 31
+OP_LAST = 31
 
 # Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE and NOW.
 CMP_EQ = 0
@@ -57,7 +58,10 @@ CMP_MASK = 7
 # Mode bits, per operator family.
 MODE_INTEGER = 1  # numbers: the payload is an i64, not a double
 MODE_COERCE_TEXT = 2  # numbers: a numeric string counts as its number
+MODE_EXACT_TEXT = 4  # numbers, with MODE_COERCE_TEXT: no blanks around a numeric string
 MODE_CASEFOLD = 1  # text: compare after Unicode case folding (operand already folded)
+MODE_LOWERCASE = 2  # text: compare after Unicode's full lower-casing (operand already in lower case)
+MODE_INSTANT_FULL = 8  # TIME and WINDOW: a string must have seconds and a zone
 MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
 MODE_VERSION_PARTIAL = 16  # versions: "1" and "1.2" mean 1.0.0 and 1.2.0
 MODE_VERSION_SAME_MINOR = 32  # versions: operand ~1.2.3 (same major and minor; the comparison code is ignored)
@@ -123,6 +127,13 @@ KIND_OBJECT = 5
 
 # Attribute flags.
 ATTRIBUTE_EMPTY_IS_MISSING = 1
+ATTRIBUTE_NULL_IS_MISSING = 2
+
+# Variant flags.
+VARIANT_IS_ON = 1  # to a boolean question, a value that is no boolean answers true
+
+# What a network in `numbers` takes: version * 256 + prefix length; the address in 128 bits (IPv4 in the highest 32), high half first.
+NETWORK_NUMBERS = 3
 
 # Window flags.
 WINDOW_MINUTES = 1

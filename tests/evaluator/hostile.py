@@ -188,7 +188,7 @@ def tables_for(op: int) -> tuple[Tables, dict[str, int]]:
     tables.add("places", latitude=0.0, longitude=0.0, radius=1.0, km_per_unit=1.0)
     tables.add("windows", days=127, zone=codes.NONE, flags=codes.WINDOW_MINUTES, end_minute=800)
     tables.add("text_refs", offset=offset, length=length, prefix=prefix(b"lie"))
-    tables.numbers = [bits(1), bits(999)]
+    tables.numbers = [bits(1), bits(999), 6 << 8 | 1, 0, 0]
     tables.paths.append(["a", 0])
     listed = tables.value(["lie", 1, None])
     text = {"offset": offset, "length": length, "mode": codes.MODE_CASEFOLD}
@@ -207,6 +207,7 @@ def tables_for(op: int) -> tuple[Tables, dict[str, int]]:
         codes.OP_CONTAINS_ALL: {"offset": listed},
         codes.OP_CONTAINS_ANY: {"offset": listed},
         codes.OP_PATH: {"length": listed},
+        codes.OP_IN_NETWORK: {"offset": 2, "count": 1},
     }
     if op == codes.OP_BUCKET:
         return tables, {"offset": tables.split(0, [(2**31, codes.TARGET_NO_ANSWER)], unit=codes.UNIT_CBOR)}

@@ -18,6 +18,7 @@ def condition_of(op: int) -> int:
 
 
 Change = Callable[[Tables], Any]
+OPERATORS = codes.OP_LAST - 1  # conditions of the first rule: one for each operator but PREREQUISITE, which comes after
 
 
 def field(section: str, index: int, **fields: int | float) -> Change:
@@ -32,6 +33,10 @@ def operand(op: int, **fields: int) -> Change:
 
 def body(name: str, value: Any) -> Change:
     return lambda tables: setattr(tables, name, value)
+
+
+def field_of_numbers(index: int, value: int) -> Change:
+    return lambda tables: tables.numbers.__setitem__(index, value)
 
 
 def both(*changes: Change) -> Change:
@@ -66,7 +71,7 @@ def too_many_prerequisites(tables: Tables) -> None:
 def too_many_references(tables: Tables) -> None:
     """2 ** 24 checks of conditions from a few kilobytes."""
     for _ in range(1000):
-        tables.add("rules", first_condition=0, condition_count=29, outcome=0, id=NONE)
+        tables.add("rules", first_condition=0, condition_count=OPERATORS, outcome=0, id=NONE)
     for number in range(600):
         tables.flag(f"z{number:04}", 0, [0] * 1, [0], rule_count=len(tables.rows["rules"]))
     for flag in tables.rows["flags"][2:]:
@@ -123,12 +128,12 @@ BROKEN: dict[str, Change] = {
     "a flag's key text": field("flags", 0, key_json=TEXT_END),
     "a flag's metadata text": field("flags", 0, metadata_json=0, metadata_json_length=TEXT_END),
     # rules and jumps
-    "a rule's conditions": field("rules", 0, condition_count=31),
+    "a rule's conditions": field("rules", 0, condition_count=OPERATORS + 2),
     "a rule's outcome": field("rules", 0, outcome=99),
     "a rule's id": field("rules", 0, id=1),
     "a jump to itself": field("conditions", 0, on_true=0),
-    "a jump past the end": field("conditions", 28, on_unknown=1),
-    "a jump far past the end": field("conditions", 0, on_missing=29),
+    "a jump past the end": field("conditions", OPERATORS - 1, on_unknown=1),
+    "a jump far past the end": field("conditions", 0, on_missing=OPERATORS),
     "a jump almost a code": field("conditions", 0, on_false=0xFFFD),
     # conditions
     "an attribute": operand(codes.OP_EXISTS, attribute=2),
@@ -165,14 +170,17 @@ BROKEN: dict[str, Change] = {
     "a split": operand(codes.OP_BUCKET, offset=99),
     "a split that is none": operand(codes.OP_BUCKET, offset=0),
     "an expression": operand(codes.OP_EXPRESSION, offset=99),
+    "networks": operand(codes.OP_IN_NETWORK, offset=7, count=1),
+    "a network's version": both(field_of_numbers(0, 5 << 8), operand(codes.OP_IN_NETWORK, count=1)),
+    "a network's prefix": both(field_of_numbers(0, 4 << 8 | 33), operand(codes.OP_IN_NETWORK, count=1)),
     "a path": operand(codes.OP_PATH, offset=2),
     "a path's value": operand(codes.OP_PATH, length=99),
-    "a prerequisite": field("conditions", 29, payload=2),
-    "a prerequisite wrapping": field("conditions", 29, payload=2**32),
-    "a prerequisite's variants": field("conditions", 29, count=3),
+    "a prerequisite": field("conditions", OPERATORS, payload=2),
+    "a prerequisite wrapping": field("conditions", OPERATORS, payload=2**32),
+    "a prerequisite's variants": field("conditions", OPERATORS, count=3),
     "a prerequisite's variant": lambda t: t.numbers.__setitem__(5, 2),
     "a prerequisite of its own rank": field("flags", 1, rank=0),
-    "a prerequisite of itself": field("conditions", 29, payload=1),
+    "a prerequisite of itself": field("conditions", OPERATORS, payload=1),
     "prerequisites without end": too_many_prerequisites,
     # outcomes
     "a constant": field("outcomes", 0, variant=2),
@@ -266,7 +274,7 @@ HARMLESS: dict[str, Change] = {
     "reserved fields": both(field("flags", 0, reserved=1), field("rules", 0, reserved=1), field("variants", 0, reserved_3=1)),
     "unknown meta": lambda t: t.meta.update(new=[1]),
     "unused variant of ON_VARIANT": field("outcomes", 2, on_missing=codes.ON_ERROR, variant=NONE),
-    "shared conditions": lambda t: t.rows["rules"][1].update(first_condition=0, condition_count=29),
+    "shared conditions": lambda t: t.rows["rules"][1].update(first_condition=0, condition_count=OPERATORS),
     "shared ranges": lambda t: t.split(0, [], first_range=0, range_count=3),
     "a window without attribute": operand(codes.OP_WINDOW, attribute=NONE_16),
     "an attribute nobody asks": operand(codes.OP_NOW, attribute=0),
