@@ -226,12 +226,12 @@ UNNAMED_ON, UNNAMED_OFF = "\x00on", ""  # variants of a flag that is merely on o
 
 
 def reported_name(name: str) -> str:
-    """A variant's name as the snapshot has it, without what follows a NUL; empty, and so reported as None, if nothing is left."""
+    """A variant's name as the snapshot has it: without what follows a NUL. An empty one is reported as None."""
     return name.partition("\x00")[0]
 
 
 class Variant(msgspec.Struct, frozen=True):
-    """A named value. Names are unique within a flag; of one that has a NUL only what comes before is shown, and an empty one isn't.
+    """A named value. Names are unique within a flag; only what comes before a NUL is shown, and an empty name isn't.
 
     ``is_on``: to a boolean question, it answers true if its value is no boolean.
     """
@@ -252,7 +252,10 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Flag(msgspec.Struct, frozen=True):
-    """One flag or experiment. ``error`` makes it a tombstone: only ``default`` is kept, with reason PARSE_ERROR."""
+    """One flag or experiment. ``error`` makes it a tombstone: only ``default`` is kept, with reason PARSE_ERROR.
+
+    ``ignored``: of a flag with an error, its front end has already kept what its dialect answers then; it's no tombstone.
+    """
 
     key: str
     variants: tuple[Variant, ...] = ()
@@ -261,6 +264,7 @@ class Flag(msgspec.Struct, frozen=True):
     default_reason: int = codes.REASON_STATIC
     metadata: dict[str, bool | int | float | str] | None = None
     error: str | None = None
+    ignored: bool = False
     origin: Origin = NOWHERE
 
 

@@ -50,7 +50,9 @@ _NOTHING, _ATOM, _REPEATED = range(3)  # what stands before the cursor, for a re
 def parse(pattern: str, folded: bool = False) -> Node:
     """The syntax tree of ``pattern``; ``folded`` is as if it began with ``(?i)``. Raises ``PatternError``."""
     if len(pattern) > MAX_PATTERN_LENGTH:
-        raise UnsupportedPattern(f"a pattern may have {MAX_PATTERN_LENGTH} characters, this has {len(pattern)}", MAX_PATTERN_LENGTH)
+        raise UnsupportedPattern(
+            f"a pattern may have {MAX_PATTERN_LENGTH} characters, this has {len(pattern)}", MAX_PATTERN_LENGTH
+        )
     for position, character in enumerate(pattern):
         if "\ud800" <= character <= "\udfff":
             raise PatternError("a lone surrogate is no character; remove it", position)
@@ -98,7 +100,9 @@ class _Parser:
         if before == _NOTHING:
             self.cursor.fail("there is nothing to repeat here; write \\ before the character to mean itself", start)
         if before == _REPEATED:
-            self.cursor.refuse("one repetition follows another; put the first into (?:...); there are no possessive ones", start)
+            self.cursor.refuse(
+                "one repetition follows another; put the first into (?:...); there are no possessive ones", start
+            )
 
     def repetition(self) -> tuple[int, int | None] | None:
         """The bounds of the repetition operator at the cursor, moving past it and its ``?``; None when there is none."""

@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from evaluator._fast.checks cimport check_attributes, check_prefix, check_small_tables, check_variants
+from evaluator._fast.checks cimport check_attributes, check_networks, check_prefix, check_small_tables, check_variants
 from evaluator._fast.generated cimport *
 from evaluator._fast.program cimport Program, broken, inside, is_flat_map
 
@@ -196,17 +196,6 @@ cdef int check_numbers(Program p, const condition_row* row) except -1:
                 broken("a condition's numbers are not sorted")
         elif not bits_to_double(numbers[i - 1] if i else numbers[i]) <= bits_to_double(numbers[i]):
             broken("a condition's numbers are not sorted")
-    return 0
-
-
-cdef int check_networks(Program p, const condition_row* row) except -1:
-    cdef uint64_t i, version, prefix, count = NETWORK_NUMBERS * <uint64_t>row.count
-    inside(row.offset, count, p.counts[SECTION_NUMBERS], "a condition's networks don't exist")
-    for i in range(0, count, NETWORK_NUMBERS):
-        version = p.numbers[row.offset + i] >> 8
-        prefix = p.numbers[row.offset + i] & 255
-        if not (version == 4 and prefix <= 32 or version == 6 and prefix <= 128):
-            broken("a condition's network is none")
     return 0
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from evaluator._pure.load import load
-from evaluator._pure.program import Program
 from evaluator._pure.operands import networks_of
+from evaluator._pure.program import Program
 from evaluator._pure.rows import ConditionRow, FlagRow
 from evaluator.snapshot import opcodes as codes
 

@@ -132,7 +132,7 @@ ATTRIBUTE_NULL_IS_MISSING = 2
 # Variant flags.
 VARIANT_IS_ON = 1  # to a boolean question, a value that is no boolean answers true
 
-# What a network in `numbers` takes: version * 256 + prefix length; the address in 128 bits (IPv4 in the highest 32), high half first.
+# A network in `numbers`: version * 256 + prefix length; the address in 128 bits (IPv4 in the highest 32), high half first.
 NETWORK_NUMBERS = 3
 
 # Window flags.

@@ -8,7 +8,6 @@ import pytest
 from evaluator.snapshot import opcodes as codes
 from tests.evaluator.builder import SURROGATE, Tables, ask, ask_text, prefix, questionnaire
 
-
 NETWORKS = {
     "10.0.0.0/8": (4 << 8 | 8, 10 << 56, 0),
     "10.1.2.3/32": (4 << 8 | 32, 0x0A010203 << 32, 0),
@@ -56,10 +55,11 @@ def test_addresses_in_networks(implementation: ModuleType, value: str, inside: s
 @pytest.mark.parametrize(
     "value",
     [
-        "", "10.1.2", "10.1.2.3.4", "10.1.2.", ".1.2.3", "010.1.2.3", "10.1.2.256", "10.1.2.3/8", " 10.1.2.3", "10.1.2.3 ", "0x10.1.2.3",
-        "１.1.1.1", "1:2", "1::2::3", "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "12345::", "::g",
-        "::1%eth0", "[::1]", ":1::", "1::2:", ":", ":::", "::1.2.3", "::1.2.3.04", "1.2.3.4::", "::1.2.3.4:5", "1:2:3:4:5:6:7:1.2.3.4",
-        "1:2:3:4:5:6::1.2.3.4", 167837955, 10.1, True, None, ["10.1.2.3"], b"10.1.2.3", SURROGATE,
+        "", "10.1.2", "10.1.2.3.4", "10.1.2.", ".1.2.3", "010.1.2.3", "10.1.2.256", "10.1.2.3/8", " 10.1.2.3", "10.1.2.3 ",
+        "0x10.1.2.3", "１.1.1.1", "1:2", "1::2::3", "1:2:3:4:5:6:7:8::", "::1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7",
+        "1:2:3:4:5:6:7:8:9", "12345::", "::g", "::1%eth0", "[::1]", ":1::", "1::2:", ":", ":::", "::1.2.3", "::1.2.3.04",
+        "1.2.3.4::", "::1.2.3.4:5", "1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5:6::1.2.3.4",
+        167837955, 10.1, True, None, ["10.1.2.3"], b"10.1.2.3", SURROGATE,
     ],
 )  # fmt: skip
 def test_what_is_no_address(implementation: ModuleType, value: Any) -> None:
@@ -111,7 +111,12 @@ def test_a_variant_that_is_on_answers_a_boolean_question(implementation: ModuleT
     for key, variant in (("blue", named), ("off", boolean), ("plain", plain)):
         tables.flag(key, tables.constant(variant), variants=[variant])
     evaluator = implementation.Evaluator(tables.snapshot())
-    assert [evaluator.boolean(key, {}, "default") for key in ("blue", "plain", "off", "absent")] == [True, "default", False, "default"]
+    assert [evaluator.boolean(key, {}, "default") for key in ("blue", "plain", "off", "absent")] == [
+        True,
+        "default",
+        False,
+        "default",
+    ]
     assert [evaluator.evaluate(key, {}).boolean for key in ("blue", "plain", "off", "absent")] == [True, None, False, None]
     assert evaluator.string("blue", {}, "default") == "text"
 
@@ -129,6 +134,8 @@ def test_what_counts_as_a_missing_attribute(implementation: ModuleType, flags: i
 
 def _asking(tables: Tables, attribute: int, op: int, expected: str | None) -> bytes:
     offset, length = tables.text(expected or "")
-    operand = {} if op == codes.OP_IS_NULL else {"offset": offset, "length": length, "payload": prefix((expected or "").encode())}
+    operand = (
+        {} if op == codes.OP_IS_NULL else {"offset": offset, "length": length, "payload": prefix((expected or "").encode())}
+    )
     questionnaire(tables, {"op": op, "attribute": attribute} | operand)
     return tables.snapshot()

@@ -131,7 +131,9 @@ def _rarer_operand(chance: Random, operator: str) -> Any:
 def _network(chance: Random) -> ir.Network:
     if chance.randrange(2):
         return ir.Network(4, chance.choice((0x0A010203, 0xC0A80000, 0)), chance.choice((0, 8, 16, 24, 31, 32)))
-    return ir.Network(6, chance.choice((0x20010DB8 << 96 | 1, 1, 0xFFFF0A010203)), chance.choice((0, 1, 32, 63, 64, 65, 96, 127, 128)))
+    return ir.Network(
+        6, chance.choice((0x20010DB8 << 96 | 1, 1, 0xFFFF0A010203)), chance.choice((0, 1, 32, 63, 64, 65, 96, 127, 128))
+    )
 
 
 def _mode(chance: Random, operator: str) -> int:
@@ -158,7 +160,9 @@ def check(chance: Random) -> ir.Test:
     operator = chance.choice(OPERATORS)
     mode, operand = _mode(chance, operator), _operand(chance, operator)
     if operator in ("contains", "starts_with", "ends_with"):
-        operand = operand.casefold() if mode & codes.MODE_CASEFOLD else operand.lower() if mode & codes.MODE_LOWERCASE else operand
+        operand = (
+            operand.casefold() if mode & codes.MODE_CASEFOLD else operand.lower() if mode & codes.MODE_LOWERCASE else operand
+        )
     truths = (ir.FALSE, ir.FALSE, ir.TRUE, ir.UNKNOWN)
     return ir.Test(
         operator,

@@ -87,7 +87,9 @@ def condition_of(data: Any, origin: Origin, notes: Notes) -> ir.Condition:
     read = _OPERATORS.get(operator)
     if read is None:
         hint = "an Unleash that is newer may have it; use one of docs/dialects/unleash.md"
-        notes.warning("UNKNOWN-OPERATOR", f"there is no operator {operator!r:.80}; it never holds", origin.child("operator"), hint)
+        notes.warning(
+            "UNKNOWN-OPERATOR", f"there is no operator {operator!r:.80}; it never holds", origin.child("operator"), hint
+        )
         return NEVER
     tested = attribute(name)
     positive = read(_Asked(tested or CURRENT_TIME, data, origin, notes), operator)
@@ -131,7 +133,11 @@ def _text(asked: _Asked, operator: str) -> ir.Condition:
 
 def _pattern(asked: _Asked, operator: str) -> ir.Condition:
     """A pattern that is none never matches, as in Unleash; one that only this compiler refuses loses the toggle (a check)."""
-    from config_sync.regex import PatternError, UnsupportedPattern, compile_pattern  # only toggles with patterns pay for the import
+    from config_sync.regex import (
+        PatternError,
+        UnsupportedPattern,
+        compile_pattern,
+    )  # only toggles with patterns pay for the import
 
     pattern = asked.value() or ""
     try:

@@ -48,9 +48,7 @@ class _Document:
         """The document's flags, in its order."""
         segments = {number: self._segment(placed) for number, placed in self._segments.items()}
         notes, toggles = self._notes, {name: placed.data for name, placed in self._toggles.items()}
-        flags = {
-            name: read_toggle(name, placed.data, segments, placed.origin, notes) for name, placed in self._toggles.items()
-        }
+        flags = {name: read_toggle(name, placed.data, segments, placed.origin, notes) for name, placed in self._toggles.items()}
         return [with_parents(flag, toggles[name], toggles, flags, notes) for name, flag in flags.items()]
 
     def _segment(self, placed: _Placed) -> ir.Condition | AlwaysOff:

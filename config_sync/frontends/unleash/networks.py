@@ -1,4 +1,7 @@
-"""Networks as Unleash's engine reads them: an address, alone or with a prefix length or IPv4 mask. Used by the Unleash front end only."""
+"""Networks as Unleash's engine reads them: an address, alone or with a prefix length or an IPv4 mask.
+
+Used by the Unleash front end only.
+"""
 
 import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address

@@ -1,4 +1,4 @@
-"""What is read of Unleash's JSON: texts, lists, mappings; and the diagnostics about one toggle. Used by the Unleash front end only.
+"""What is read of Unleash's JSON: texts, lists, mappings; and the diagnostics. Used by the Unleash front end only.
 
 Unleash's own engine refuses a whole document for one wrong type. Here the toggle is lost that has it.
 """
@@ -80,7 +80,9 @@ def text_of(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        value = int(value) if value.is_finite() and value == value.to_integral_value() and value.adjusted() < 20 else float(value)
+        value = (
+            int(value) if value.is_finite() and value == value.to_integral_value() and value.adjusted() < 20 else float(value)
+        )
     return str(value) if isinstance(value, int | float) else None
 
 

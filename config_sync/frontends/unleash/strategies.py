@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from config_sync import ir
 from config_sync.frontends.unleash.constraints import ALWAYS, NEVER, condition_of, in_networks
 from config_sync.frontends.unleash.contexts import HOST_NAME, USER_ID, attribute, unit
-from config_sync.frontends.unleash.reading import AlwaysOff, Notes, text_of, unsigned
+from config_sync.frontends.unleash.reading import AlwaysOff, Notes, unsigned
 from config_sync.frontends.unleash.variants import bucketing_of, random_stickiness
 from config_sync.ir import Origin
 from evaluator.snapshot import opcodes as codes

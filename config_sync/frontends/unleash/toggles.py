@@ -85,14 +85,16 @@ def _without_last(flag: ir.Flag) -> ir.Flag:
 # --- parents ----------------------------------------------------------------------------------------------------------
 
 
-def with_parents(flag: ir.Flag, data: dict[str, Any], toggles: Mapping[str, Any], flags: Mapping[str, ir.Flag], notes: Notes) -> ir.Flag:
+def with_parents(
+    flag: ir.Flag, data: dict[str, Any], toggles: Mapping[str, Any], flags: Mapping[str, ir.Flag], notes: Notes
+) -> ir.Flag:
     """The flag with a first rule that it is off unless all its parents are as it wants them."""
     try:
         origin = flag.origin.child("dependencies")
         parents = notes.items(data.get("dependencies"), "'dependencies'", origin)
         conditions = [_parent(item, toggles, flags, place, notes) for item, place in parents]
-    except Malformed as reason:
-        return ir.Flag(flag.key, error=str(reason), origin=flag.origin)
+    except Malformed as problem:
+        return ir.Flag(flag.key, error=str(problem), origin=flag.origin)
     if not conditions or flag.default_reason == codes.REASON_DISABLED:
         return flag
     off = ir.Rule(OFF, codes.REASON_PREREQUISITE_FAILED, ir.Not(ir.All(tuple(conditions))), origin=origin)

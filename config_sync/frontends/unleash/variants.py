@@ -61,7 +61,9 @@ class Variants:
         overrides: tuple[tuple[ir.Condition, ir.Constant], ...] = ()
         if stickiness is None:
             first, place = read[0]
-            stickiness = self._notes.optional_text(first.get("stickiness"), "a stickiness", place.child("stickiness")) or "default"
+            stickiness = (
+                self._notes.optional_text(first.get("stickiness"), "a stickiness", place.child("stickiness")) or "default"
+            )
             names = (name for name, _ in named)
             overrides = tuple(
                 (condition, ir.Constant(name))
@@ -107,7 +109,7 @@ class Variants:
             return text
 
     def _overrides(self, item: Mapping, origin: Origin) -> list[ir.Condition]:
-        found = []
+        found: list[ir.Condition] = []
         for data, place in self._notes.items(item.get("overrides"), "'overrides'", origin.child("overrides")):
             override = self._notes.mapping(data, "an override", place)
             name = self._notes.text(override.get("contextName"), "an override's 'contextName'", place.child("contextName"))
@@ -156,7 +158,13 @@ def is_static(choice: Choice) -> bool:
 def rules_of(condition: ir.Condition, choice: Choice, reason: int, rule_id: str | None, origin: Origin) -> list[ir.Rule]:
     """The rules that answer a choice where the condition holds; an override or a split has a reason of its own."""
     found = [
-        ir.Rule(constant, codes.REASON_TARGETING_MATCH, override if condition == ALWAYS else ir.All((condition, override)), rule_id, origin)
+        ir.Rule(
+            constant,
+            codes.REASON_TARGETING_MATCH,
+            override if condition == ALWAYS else ir.All((condition, override)),
+            rule_id,
+            origin,
+        )
         for override, constant in choice.overrides
     ]
     reason = codes.REASON_SPLIT if isinstance(choice.outcome, ir.Split) else reason
