@@ -57,7 +57,8 @@ def describe_attribute(program: Any, index: int) -> str:
         row = program.attributes[index]
         name = program.attribute_names[row.name]
         if row.path != codes.NONE:
-            name = ".".join(str(step) for step in program.paths[row.path])
+            path = ".".join(str(step) for step in program.paths[row.path])
+            name = path if name.startswith("$") or name == path else f"{name} else {path}"
         names.append(name + (" (not empty)" if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING else ""))
         index = row.fallback
     return " else ".join(names) or "nothing"

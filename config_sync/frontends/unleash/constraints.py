@@ -86,13 +86,13 @@ def condition_of(data: Any, origin: Origin, notes: Notes) -> ir.Condition:
     operator = notes.text(data.get("operator"), "a constraint's 'operator'", origin.child("operator"))
     read = _OPERATORS.get(operator)
     if read is None:
-        hint = "an Unleash that is newer may have it; use one of docs/dialects/unleash.md"
-        notes.warning(
-            "UNKNOWN-OPERATOR", f"there is no operator {operator!r:.80}; it never holds", origin.child("operator"), hint
-        )
-        return NEVER
+        raise AlwaysOff(f"there is no operator {operator!r:.80}", origin.child("operator"))
     tested = attribute(name)
-    positive = read(_Asked(tested or CURRENT_TIME, data, origin, notes), operator)
+    asked = _Asked(tested or CURRENT_TIME, data, origin, notes)
+    if operator.startswith("SEMVER_") and (asked.value() or "").startswith("v"):
+        notes.warning("NEVER-MATCHES", "a version has no leading v; this never holds", origin.child("value"), "leave it out")
+        return NEVER  # also if it is inverted
+    positive = read(asked, operator)
     if tested is None:
         positive = NEVER  # no context has a property without a name
     denied = (operator == "NOT_IN") != (data.get("inverted") is True)
@@ -103,12 +103,15 @@ def condition_of(data: Any, origin: Origin, notes: Notes) -> ir.Condition:
 
 
 def _in(asked: _Asked, operator: str) -> ir.Condition:
-    values = list(dict.fromkeys(asked.values()))
-    if not values:
-        return NEVER
-    if 2 * len(values) > MAX_LIST_ITEMS:
-        return asked.test("one_of", tuple(values))
-    return asked.test("one_of", (*values, *(number for value in values for number in _written_as(value))))
+    values = asked.values()
+    return in_list(asked.attribute, values, asked.origin) if values else NEVER
+
+
+def in_list(tested: Attribute, values: list[str], origin: Origin) -> ir.Test:
+    """Whether the value, as text, is one of these."""
+    texts = list(dict.fromkeys(values))
+    others = [item for text in texts for item in _written_as(text)] if 2 * len(texts) <= MAX_LIST_ITEMS else []
+    return ir.Test("one_of", tested, (*texts, *others), origin=origin)
 
 
 def _written_as(text: str) -> list[int | float | bool]:
@@ -132,7 +135,7 @@ def _text(asked: _Asked, operator: str) -> ir.Condition:
 
 
 def _pattern(asked: _Asked, operator: str) -> ir.Condition:
-    """A pattern that is none never matches, as in Unleash; one that only this compiler refuses loses the toggle (a check)."""
+    """A pattern that is none never matches, as in Unleash; one that only this compiler refuses loses the toggle."""
     from config_sync.regex import (
         PatternError,
         UnsupportedPattern,
@@ -142,8 +145,9 @@ def _pattern(asked: _Asked, operator: str) -> ir.Condition:
     pattern = asked.value() or ""
     try:
         compile_pattern(pattern, asked.ignores_case())
-    except UnsupportedPattern:
-        pass
+    except UnsupportedPattern as error:
+        message = f"the pattern {pattern[:60]!r}: {error}"
+        raise asked.notes.malformed("INVALID-PATTERN", message, asked.origin.child("value"), "see docs/regex.md") from error
     except PatternError as error:
         message = f"the pattern {pattern[:60]!r} never matches: {error}"
         asked.notes.warning("NEVER-MATCHES", message, asked.origin.child("value"), "patterns follow RE2's syntax")

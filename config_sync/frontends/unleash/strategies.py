@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from config_sync import ir
-from config_sync.frontends.unleash.constraints import ALWAYS, NEVER, condition_of, in_networks
+from config_sync.frontends.unleash.constraints import ALWAYS, NEVER, condition_of, in_list, in_networks
 from config_sync.frontends.unleash.contexts import HOST_NAME, USER_ID, attribute, unit
 from config_sync.frontends.unleash.reading import AlwaysOff, Notes, unsigned
 from config_sync.frontends.unleash.variants import bucketing_of, random_stickiness
@@ -82,7 +82,7 @@ def _user_with_id(parameters: Parameters) -> ir.Condition:
     users = parameters.listed("userIds")
     if users is None:
         return parameters.never("it has no 'userIds'")
-    return ir.Test("one_of", USER_ID, tuple(dict.fromkeys(users)), origin=parameters.origin)
+    return in_list(USER_ID, users, parameters.origin)
 
 
 def _remote_address(parameters: Parameters) -> ir.Condition:
@@ -130,7 +130,7 @@ def _rollout(parameters: Parameters, name: str, stickiness: str, group: str | No
     hashed = unit(stickiness)
     if percentage == 0 or (hashed is None and stickiness != "random"):
         return NEVER
-    if hashed is None or stickiness == "default":
+    if hashed is None or stickiness in ("default", "currentTime"):  # without a unit, Unleash draws lots, or takes the clock
         if percentage >= 100:
             return ALWAYS
         if hashed is None:

@@ -13,7 +13,7 @@ from config_sync import ir
 from config_sync.frontends.unleash.constraints import ALWAYS, NEVER
 from config_sync.frontends.unleash.reading import AlwaysOff, Malformed, Notes
 from config_sync.frontends.unleash.strategies import Parameters, Segments, read_strategy
-from config_sync.frontends.unleash.variants import OFF, PLAIN, Choice, Variants, rules_of
+from config_sync.frontends.unleash.variants import OFF, PLAIN, UNDRAWN, Choice, Variants, rules_of
 from config_sync.ir import Origin
 from config_sync.limits import MAX_KEY_LENGTH
 from evaluator.snapshot import opcodes as codes
@@ -114,6 +114,12 @@ def _parent(item: Any, toggles: Mapping[str, Any], flags: Mapping[str, ir.Flag],
         return NEVER
     if wanted.get("enabled") is False:
         return ir.Prerequisite(name, (ir.UNNAMED_OFF,), origin)
-    on = (variant.name for variant in parent.variants if variant.name != ir.UNNAMED_OFF)
-    accepted = (each for each in on if not names or each == ir.UNNAMED_ON or ir.reported_name(each) in names)
-    return ir.Prerequisite(name, tuple(accepted), origin)
+    return ir.Prerequisite(name, _accepted([variant.name for variant in parent.variants], set(names)), origin)
+
+
+def _accepted(variants: list[str], names: set[str]) -> tuple[str, ...]:
+    """The variants of a parent that is on, as its child wants them: all, or those of these names and no variant at all."""
+    named = {name for name in variants if ir.reported_name(name)}
+    accepted = {name for name in named if not names or ir.reported_name(name) in names}
+    drawn = {UNDRAWN} & set(variants) if accepted == named else set()
+    return tuple(sorted({ir.UNNAMED_ON, *accepted, *drawn}))

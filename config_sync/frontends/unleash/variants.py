@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from config_sync import ir
-from config_sync.frontends.unleash.constraints import ALWAYS
+from config_sync.frontends.unleash.constraints import ALWAYS, in_list
 from config_sync.frontends.unleash.contexts import attribute, unit
 from config_sync.frontends.unleash.reading import Mapping, Notes, text_of
 from config_sync.ir import Attribute, Bucketing, Origin
@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 ON, OFF = ir.Constant(ir.UNNAMED_ON), ir.Constant(ir.UNNAMED_OFF)
+UNDRAWN = "\x00undrawn"  # on, and Unleash would draw a variant by lot
 
 
 class Choice:
@@ -116,7 +117,7 @@ class Variants:
             values = self._notes.texts(override.get("values"), "an override's value", place.child("values"))
             tested = attribute(name)
             if tested is not None and values:
-                found.append(ir.Test("one_of", tested, tuple(dict.fromkeys(values)), origin=place))
+                found.append(in_list(tested, values, place))
         return found
 
     # --- one of several -----------------------------------------------------------------------------------------------
@@ -131,13 +132,17 @@ class Variants:
         hashed = unit(stickiness)
         if hashed is None:
             random_stickiness(self._notes, "no variant is named", origin)
-            return ON
+            return ir.Constant(self._undrawn())
         ranges, end = [], 0
         for name, weight in named:
             end += weight
             ranges.append(ir.Range(end - 1, name))
         bucketing = bucketing_of(hashed, group, end, VARIANT_SEED)
-        return ir.Split(bucketing, tuple(ranges), codes.ON_VARIANT, codes.ON_VARIANT, ir.UNNAMED_ON)
+        return ir.Split(bucketing, tuple(ranges), codes.ON_VARIANT, codes.ON_VARIANT, self._undrawn())
+
+    def _undrawn(self) -> str:
+        self._found.setdefault(UNDRAWN, ir.Variant(UNDRAWN, True))
+        return UNDRAWN
 
 
 def bucketing_of(hashed: Attribute, group: str, total: int, seed: int = 0) -> Bucketing:
