@@ -47,9 +47,10 @@ class _Document:
     def flags(self) -> list[ir.Flag]:
         """The document's flags, in its order."""
         segments = {number: self._segment(placed) for number, placed in self._segments.items()}
-        notes, toggles = self._notes, {name: placed.data for name, placed in self._toggles.items()}
-        flags = {name: read_toggle(name, placed.data, segments, placed.origin, notes) for name, placed in self._toggles.items()}
-        return [with_parents(flag, toggles[name], toggles, flags, notes) for name, flag in flags.items()]
+        toggles = {
+            name: read_toggle(name, placed.data, segments, placed.origin, self._notes) for name, placed in self._toggles.items()
+        }
+        return [with_parents(toggle, self._toggles[name].data, toggles, self._notes) for name, toggle in toggles.items()]
 
     def _segment(self, placed: _Placed) -> ir.Condition | AlwaysOff:
         """All of a segment's constraints; what a toggle that uses it gets, if they can't be had."""

@@ -5,7 +5,7 @@ about the variant: its own variants, else the toggle's.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -13,15 +13,28 @@ from config_sync import ir
 from config_sync.frontends.unleash.constraints import ALWAYS, NEVER
 from config_sync.frontends.unleash.reading import AlwaysOff, Malformed, Notes
 from config_sync.frontends.unleash.strategies import Parameters, Segments, read_strategy
-from config_sync.frontends.unleash.variants import OFF, PLAIN, UNDRAWN, Choice, Variants, rules_of
+from config_sync.frontends.unleash.variants import OFF, PLAIN, Choice, Variants, rules_of
 from config_sync.ir import Origin
 from config_sync.limits import MAX_KEY_LENGTH
 from evaluator.snapshot import opcodes as codes
 
 
-def read_toggle(key: str, data: dict[str, Any], segments: Segments, origin: Origin, notes: Notes) -> ir.Flag:
-    """The flag of one toggle, without its parents. A malformed one is a tombstone."""
+class Toggle(NamedTuple):
+    """A toggle as its children need it: the flag, whether it has parents, and its variants that stand for a lot."""
+
+    flag: ir.Flag
+    has_parents: bool
+    undrawn: Mapping[str, frozenset[str]]
+
+
+def read_toggle(key: str, data: dict[str, Any], segments: Segments, origin: Origin, notes: Notes) -> Toggle:
+    """One toggle, its flag still without its parents. A malformed one is a tombstone."""
     variants = Variants(notes)
+    flag = _flag(key, data, segments, variants, origin, notes)
+    return Toggle(flag, bool(data.get("dependencies")), variants.undrawn)
+
+
+def _flag(key: str, data: dict[str, Any], segments: Segments, variants: Variants, origin: Origin, notes: Notes) -> ir.Flag:
     flag = ir.Flag(key, variants.all(), default=OFF, default_reason=codes.REASON_DEFAULT, origin=origin)
     try:
         enabled = data.get("enabled")
@@ -85,14 +98,12 @@ def _without_last(flag: ir.Flag) -> ir.Flag:
 # --- parents ----------------------------------------------------------------------------------------------------------
 
 
-def with_parents(
-    flag: ir.Flag, data: dict[str, Any], toggles: Mapping[str, Any], flags: Mapping[str, ir.Flag], notes: Notes
-) -> ir.Flag:
+def with_parents(toggle: Toggle, data: dict[str, Any], toggles: Mapping[str, Toggle], notes: Notes) -> ir.Flag:
     """The flag with a first rule that it is off unless all its parents are as it wants them."""
+    flag, origin = toggle.flag, toggle.flag.origin.child("dependencies")
     try:
-        origin = flag.origin.child("dependencies")
         parents = notes.items(data.get("dependencies"), "'dependencies'", origin)
-        conditions = [_parent(item, toggles, flags, place, notes) for item, place in parents]
+        conditions = [_parent(item, toggles, place, notes) for item, place in parents]
     except Malformed as problem:
         return ir.Flag(flag.key, error=str(problem), origin=flag.origin)
     if not conditions or flag.default_reason == codes.REASON_DISABLED:
@@ -102,24 +113,25 @@ def with_parents(
     return msgspec.structs.replace(flag, rules=(off, *flag.rules), default_reason=reason)
 
 
-def _parent(item: Any, toggles: Mapping[str, Any], flags: Mapping[str, ir.Flag], origin: Origin, notes: Notes) -> ir.Condition:
+def _parent(item: Any, toggles: Mapping[str, Toggle], origin: Origin, notes: Notes) -> ir.Condition:
     """Whether one parent is as wanted. One that isn't there, or has parents of its own, never is."""
     wanted = notes.mapping(item, "a dependency", origin)
     name = notes.text(wanted.get("feature"), "a dependency's 'feature'", origin.child("feature"))
     names = notes.texts(wanted.get("variants"), "a dependency's variant", origin.child("variants"))
-    parent = flags.get(name)
-    if parent is None or toggles[name].get("dependencies"):
+    parent = toggles.get(name)
+    if parent is None or parent.has_parents:
         problem = "isn't there" if parent is None else "has a parent of its own"
         notes.warning("UNUSABLE-PARENT", f"the parent {name!r:.80} {problem}: the toggle is off", origin, "name another parent")
         return NEVER
     if wanted.get("enabled") is False:
         return ir.Prerequisite(name, (ir.UNNAMED_OFF,), origin)
-    return ir.Prerequisite(name, _accepted([variant.name for variant in parent.variants], set(names)), origin)
+    return ir.Prerequisite(name, _accepted(parent, set(names)), origin)
 
 
-def _accepted(variants: list[str], names: set[str]) -> tuple[str, ...]:
+def _accepted(parent: Toggle, names: set[str]) -> tuple[str, ...]:
     """The variants of a parent that is on, as its child wants them: all, or those of these names and no variant at all."""
-    named = {name for name in variants if ir.reported_name(name)}
-    accepted = {name for name in named if not names or ir.reported_name(name) in names}
-    drawn = {UNDRAWN} & set(variants) if accepted == named else set()
-    return tuple(sorted({ir.UNNAMED_ON, *accepted, *drawn}))
+    on = {variant.name for variant in parent.flag.variants} - {ir.UNNAMED_OFF}
+    if not names:
+        return tuple(sorted(on))
+    drawn = {name for name, among in parent.undrawn.items() if among <= names}
+    return tuple(sorted({ir.UNNAMED_ON, *drawn, *(name for name in on if ir.reported_name(name) in names)}))

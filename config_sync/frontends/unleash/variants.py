@@ -22,7 +22,6 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 ON, OFF = ir.Constant(ir.UNNAMED_ON), ir.Constant(ir.UNNAMED_OFF)
-UNDRAWN = "\x00undrawn"  # on, and Unleash would draw a variant by lot
 
 
 class Choice:
@@ -45,6 +44,7 @@ class Variants:
             ir.UNNAMED_ON: ir.Variant(ir.UNNAMED_ON, True),
             ir.UNNAMED_OFF: ir.Variant(ir.UNNAMED_OFF, False),
         }
+        self.undrawn: dict[str, frozenset[str]] = {}  # a variant that says "on" where Unleash draws lots, and among which ones
 
     def all(self) -> tuple[ir.Variant, ...]:
         return tuple(self._found.values())
@@ -132,17 +132,19 @@ class Variants:
         hashed = unit(stickiness)
         if hashed is None:
             random_stickiness(self._notes, "no variant is named", origin)
-            return ir.Constant(self._undrawn())
+            return ir.Constant(self._undrawn(weighty))
         ranges, end = [], 0
         for name, weight in named:
             end += weight
             ranges.append(ir.Range(end - 1, name))
         bucketing = bucketing_of(hashed, group, end, VARIANT_SEED)
-        return ir.Split(bucketing, tuple(ranges), codes.ON_VARIANT, codes.ON_VARIANT, self._undrawn())
+        return ir.Split(bucketing, tuple(ranges), codes.ON_VARIANT, codes.ON_VARIANT, self._undrawn(weighty))
 
-    def _undrawn(self) -> str:
-        self._found.setdefault(UNDRAWN, ir.Variant(UNDRAWN, True))
-        return UNDRAWN
+    def _undrawn(self, names: list[str]) -> str:
+        name = f"\x00undrawn {len(self.undrawn)}"
+        self._found[name] = ir.Variant(name, True)
+        self.undrawn[name] = frozenset(map(ir.reported_name, names))
+        return name
 
 
 def bucketing_of(hashed: Attribute, group: str, total: int, seed: int = 0) -> Bucketing:
