@@ -67,7 +67,10 @@ _VERSIONS = ("version",)
 
 MODES: dict[str, Mode] = {
     "coerce_text": Mode(codes.MODE_COERCE_TEXT, _NUMBERS),
+    "exact_text": Mode(codes.MODE_EXACT_TEXT, _NUMBERS),
     "casefold": Mode(codes.MODE_CASEFOLD, _TEXTS),
+    "lowercase": Mode(codes.MODE_LOWERCASE, ("contains", "starts_with", "ends_with")),
+    "instant_full": Mode(codes.MODE_INSTANT_FULL, ("time", "window")),
     "version_prefix": Mode(codes.MODE_VERSION_PREFIX, _VERSIONS),
     "version_partial": Mode(codes.MODE_VERSION_PARTIAL, _VERSIONS),
     "version_same_minor": Mode(codes.MODE_VERSION_SAME_MINOR, _VERSIONS),

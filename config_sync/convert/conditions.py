@@ -84,7 +84,8 @@ class ConditionWriter:
 def test_data(test: ir.Test) -> Data:
     """A test in its short form, if one gives just this test, else in the exact form."""
     source = None if test.attribute is None else attribute_data(test.attribute)
-    value = to_json(test.operator, _storable(test.operand))
+    keeps_values = test.operator in ("contains_all", "contains_any")  # their lists are stored as they are
+    value = to_json(test.operator, test.operand if keeps_values else _storable(test.operand))
     short = _short_form(test, source, value)
     if short is not None:
         return short

@@ -48,6 +48,9 @@ def flag_data(flag: ir.Flag, labels: Labels, writer: ConditionWriter) -> Data:
     unnamed = sorted(label for name, label in labels.items() if not _is_shown(name) and label != name)
     if unnamed:
         data["unnamed"] = unnamed
+    on = sorted(labels[variant.name] for variant in flag.variants if variant.is_on)
+    if on:
+        data["is_on"] = on
     default = outcome_data(flag.default, labels)
     data["default"] = default["variant"] if default.keys() == {"variant"} else default
     if not stopped and _says_reason(flag):

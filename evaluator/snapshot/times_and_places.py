@@ -1,4 +1,4 @@
-"""Instants, windows and networks in words. Used by ``evaluator.snapshot.describe`` only."""
+"""Instants, windows and networks in words. For ``evaluator.snapshot.describe`` and the compiler."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final

@@ -42,7 +42,7 @@ def attribute_of(data: Any, origin: Origin, notes: Notes) -> ir.Attribute | None
     if item is None:
         return None
     fallback = None if item.fallback is None else attribute_of(item.fallback, origin.child("fallback"), notes)
-    return ir.Attribute(item.name, tuple(item.path or ()), fallback, item.empty_is_missing)
+    return ir.Attribute(item.name, tuple(item.path or ()), fallback, item.empty_is_missing, item.null_is_missing)
 
 
 def is_attribute_name(name: str, origin: Origin, notes: Notes) -> bool:

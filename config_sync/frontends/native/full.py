@@ -67,8 +67,9 @@ class _Flag:
         self._hashing = hashing_of(item, entry.key)
         self._values = _typed_values(item, entry.origin, notes)
         self._unnamed = set(item.unnamed or ())
-        for name in sorted(self._unnamed - self._values.keys()):
-            self._variant(name, entry.origin.child("unnamed"))
+        for field, names in (("unnamed", self._unnamed), ("is_on", set(item.is_on or ()))):
+            for name in sorted(names - self._values.keys()):
+                self._variant(name, entry.origin.child(field))
 
     def build(self) -> Built:
         item, notes = self._item, self._notes
@@ -80,7 +81,8 @@ class _Flag:
         keeper = Gatekeeper(item, self._origin, notes, self._shop.around, off=off_outcome, named=self._override)
         gates = keeper.rules(self._hashing.source)
         rules = self._rules()
-        variants = tuple(ir.Variant(self._inner(name), value) for name, value in self._values.items())
+        are_on = item.is_on or ()
+        variants = tuple(ir.Variant(self._inner(name), value, name in are_on) for name, value in self._values.items())
         metadata = metadata_of(item, "flag", item.flag_id)
         enabled = item.enabled is not False
         reason = codes.REASON_DEFAULT if gates or rules else codes.REASON_STATIC
