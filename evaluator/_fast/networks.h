@@ -1,4 +1,4 @@
-/* IP addresses in text, and prefixes of them (docs/snapshot-format.md section 4.8), without allocation. */
+/* IP addresses in text, and prefixes of them (docs/snapshot-format.md section 4.9), without allocation. */
 #ifndef BURGEE_NETWORKS_H
 #define BURGEE_NETWORKS_H
 

@@ -1,4 +1,4 @@
-"""IP addresses in text, and the networks they lie in (docs/snapshot-format.md, section 4.8). Used by ``_pure`` only."""
+"""IP addresses in text, and the networks they lie in (docs/snapshot-format.md, section 4.9). Used by ``_pure`` only."""
 
 import re
 from typing import Final, NamedTuple

@@ -207,6 +207,9 @@ def tables_for(op: int) -> tuple[Tables, dict[str, int]]:
         codes.OP_CONTAINS_ALL: {"offset": listed},
         codes.OP_CONTAINS_ANY: {"offset": listed},
         codes.OP_PATH: {"length": listed},
+        codes.OP_ORDER: {"offset": listed, "mode": codes.CMP_LE | codes.MODE_BOOLEAN_NUMBER},
+        codes.OP_WITHIN: {"offset": listed, "mode": codes.MODE_BOOLEAN_NUMBER},
+        codes.OP_MODULO: {"count": 2, "payload": 7},
         codes.OP_IN_NETWORK: {"offset": 2, "count": 1},
     }
     if op == codes.OP_BUCKET:
