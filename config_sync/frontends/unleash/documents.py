@@ -107,9 +107,9 @@ class _Document:
         elif kind == "segment-updated":
             self._list([event.get("segment")], "a 'segment'", origin, self._at("segment", origin, self._take_segment))
         elif kind == "feature-removed":
-            self._toggles.pop(event.get("featureName"), None)  # type: ignore[arg-type]
+            self._toggles = {name: toggle for name, toggle in self._toggles.items() if name != event.get("featureName")}
         elif kind == "segment-removed":
-            self._segments.pop(event.get("segmentId"), None)  # type: ignore[arg-type]
+            self._segments = {number: placed for number, placed in self._segments.items() if number != event.get("segmentId")}
         else:
             self._notes.warning("UNKNOWN-EVENT", f"there is no event {kind!r:.80}; it is left out", origin.child("type"))
 

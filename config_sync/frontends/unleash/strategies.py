@@ -63,7 +63,7 @@ def read_strategy(data: dict[str, Any], toggle: str, segments: Segments, origin:
 
 
 def _segment(number: Any, segments: Segments, origin: Origin) -> ir.Condition:
-    found = segments.get(number) if isinstance(number, int) else None
+    found = segments.get(number) if isinstance(number, int) and not isinstance(number, bool) else None
     if found is None:
         raise AlwaysOff(f"there is no segment {number!r:.80}", origin)
     if isinstance(found, AlwaysOff):
