@@ -142,12 +142,12 @@ class BurgeeProvider(AbstractProvider):
         if evaluation.error_code is not None:
             return _error(default, evaluation, evaluation.error_code)
         value = evaluation.value
-        if value is None:
-            return _details(default, evaluation)
-        converted = convert(value)
-        if converted is None and otherwise is not None:
-            converted = otherwise(evaluation)
-        return _error(default, evaluation, "TYPE_MISMATCH") if converted is None else _details(converted, evaluation)
+        said = None if value is None else convert(value)
+        if said is None and otherwise is not None:
+            said = otherwise(evaluation)
+        if said is not None:
+            return _details(said, evaluation)
+        return _details(default, evaluation) if value is None else _error(default, evaluation, "TYPE_MISMATCH")
 
 
 def _fetcher(place: Place) -> Callable[[], bytes]:
