@@ -131,6 +131,21 @@ def test_a_parent_without_variants_has_any(implementation: ModuleType) -> None:
     assert ev.boolean("t", {}, None) is True
 
 
+def test_a_parent_that_is_always_off_and_has_variants(implementation: ModuleType) -> None:
+    variants = [{"name": "a", "weight": 1}, {"name": "b", "weight": 1}]
+    parent = toggle("p", strategies=[{"name": "default", "segments": [404]}], variants=variants)
+    result = compiled(parent, toggle(dependencies=[{"feature": "p", "variants": ["a", "b"]}]))
+    assert said(result) == [("warning", "ALWAYS-OFF")]
+    assert implementation.Evaluator(result.snapshot).evaluate("t", {"userId": "1"}).value is False
+
+
+def test_a_toggle_that_is_lost_in_a_later_pass_is_not_on(implementation: ModuleType) -> None:
+    result = compiled(toggle(strategies=[], variants=[{"name": "x" * 300, "weight": 1}]))
+    assert result.has_errors
+    ev = implementation.Evaluator(result.snapshot)
+    assert (ev.evaluate("t", {}).error_code, ev.boolean("t", {}, False)) == ("PARSE_ERROR", False)
+
+
 # --- contexts ---------------------------------------------------------------------------------------------------------
 
 
