@@ -9,6 +9,8 @@ without them:
 - ``theirs(document, dialect) -> Callable[[Question], Answer]``: the vendor's engine holding the document. It may raise Refused.
 - ``explained(dialect, question, found, answer) -> str | None``: why a disagreement (theirs, ours) is as it should be, in a few
   words that docs/dialects/<dialect>.md says more about; None if it isn't known.
+
+``COMPILED_AS`` (dialect → dialect) is there where documents are of another dialect than the name says.
 """
 
 import importlib
@@ -161,7 +163,8 @@ class Run:
     def ask(self, questions: list[Question]) -> Iterator[Disagreement]:
         """Questions of one document."""
         document = questions[0].document
-        mine = ours(document, self._dialect, self._core)
+        dialect = getattr(self._module, "COMPILED_AS", {}).get(self._dialect, self._dialect)
+        mine = ours(document, dialect, self._core)
         try:
             engine = self._module.theirs(document, self._dialect)
         except Refused:
