@@ -92,8 +92,8 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     =============================================  ====================================================================
     equal                                          str | int | float | bool | None | list | dict
     one_of                                         tuple of str | int | float | bool | None
-    less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT)
-    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD; operand already folded)
+    less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT, MODE_COERCE_TIGHT)
+    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD; operand already folded; MODE_DECIMAL)
     matches                                        str: the pattern (``config_sync.regex`` dialect)
     time                                           int microseconds (``compare``)
     version                                        str (``compare``; ``mode``: MODE_VERSION_*)

@@ -13,7 +13,7 @@ from evaluator._fast.generated cimport *
 from evaluator._fast.program cimport Program
 from evaluator._fast.slots cimport FLOAT, BIG_INTEGER, INTEGER, NULL_VALUE, OTHER, TEXT, Call, Slot
 from evaluator._fast.values cimport (
-    UNORDERED, at_path, deep_equal, distance, instant_in_text, instant_of_object, items_of, number_in_text,
+    UNORDERED, at_path, decimal_text, deep_equal, distance, instant_in_text, instant_of_object, is_blank, items_of, number_in_text,
     place_of, scaled_float, scaled_integer, text_of,
 )
 
@@ -56,6 +56,8 @@ cdef int order_rare(const Slot* slot, const condition_row* row, bint coerce) noe
         except Exception:
             return NO_NUMBER
     if slot.kind == TEXT and coerce and number_in_text(slot.text, slot.length, &number):
+        if row.mode & MODE_COERCE_TIGHT and (is_blank(slot.text[0]) or is_blank(slot.text[slot.length - 1])):
+            return NO_NUMBER
         return order_float(number, row)
     return NO_NUMBER
 
@@ -153,7 +155,10 @@ cdef Truth match_text(Program p, const condition_row* row, const Slot* slot):
         if slot.kind == OTHER and row.op == OP_CONTAINS_TEXT:
             items = items_of(<object>slot.object)
             return UNKNOWN if items is None else element_is_text(p, row, items)
-        text = text_of(<object>slot.object)
+        if row.mode & MODE_DECIMAL and (slot.kind == INTEGER or slot.kind == BIG_INTEGER or slot.kind == FLOAT):
+            text = decimal_text(<object>slot.object)
+        else:
+            text = text_of(<object>slot.object)
         if text is None:
             return UNKNOWN
         if row.mode & MODE_CASEFOLD and row.op != OP_MATCHES:

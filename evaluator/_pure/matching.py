@@ -16,7 +16,7 @@ from evaluator._pure.operands import as_double, as_integer, number_operand
 from evaluator._pure.places import as_place, distance, in_window
 from evaluator._pure.rows import ConditionRow
 from evaluator._pure.times import as_instant
-from evaluator._pure.values import MISSING, as_items, as_number, as_text, at_path, deep_equal, is_nan, plain
+from evaluator._pure.values import MISSING, as_items, as_number, as_text, at_path, decimal_text, deep_equal, is_nan, plain
 from evaluator._pure.versions import as_version, compare_versions, is_range, parse_version, same_range
 from evaluator.snapshot import opcodes as codes
 
@@ -136,7 +136,8 @@ def _exists(program: Program, row: ConditionRow, value: Any) -> Truth:
 
 def _in_order(program: Program, row: ConditionRow, value: Any) -> Truth:
     number = as_number(value, coerce_text=bool(row.mode & codes.MODE_COERCE_TEXT))
-    if number is None:
+    padded = isinstance(value, str) and value != value.strip(" \t\n\r\f\v")
+    if number is None or (padded and row.mode & codes.MODE_COERCE_TIGHT):
         return None
     operand = number_operand(row)
     if row.op == codes.OP_LESS:
@@ -194,6 +195,10 @@ def _window(program: Program, row: ConditionRow, value: Any) -> Truth:
 # --- text -------------------------------------------------------------------------------------------------------------------
 
 
+def _text(row: ConditionRow, value: Any) -> str | None:
+    return decimal_text(value) if row.mode & codes.MODE_DECIMAL else as_text(value)
+
+
 def _folded(row: ConditionRow, text: str) -> bytes:
     return (text.casefold() if row.mode & codes.MODE_CASEFOLD else text).encode()
 
@@ -204,22 +209,22 @@ def _contains_text(program: Program, row: ConditionRow, value: Any) -> Truth:
     if items is not None:
         texts = (as_text(item) for item in items)
         return any(_folded(row, text) == wanted for text in texts if text is not None)
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else wanted in _folded(row, text)
 
 
 def _starts_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else _folded(row, text).startswith(program.slice(row.offset, row.length))
 
 
 def _ends_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else _folded(row, text).endswith(program.slice(row.offset, row.length))
 
 
 def _matches(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else accepts(program.automata, row.payload * 8, text.encode())
 
 

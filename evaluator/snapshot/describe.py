@@ -38,6 +38,7 @@ _TEXT: Final = {
     codes.OP_STARTS_WITH: "starts with",
     codes.OP_ENDS_WITH: "ends with",
 }
+_DECIMAL: Final = ", numbers without exponents"
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HEADER: Final = struct.Struct("<IIII")
@@ -169,17 +170,20 @@ def _equal_value(program: Any, row: Any) -> str:
 
 
 def _in_order(program: Any, row: Any) -> str:
-    coerced = " (numeric strings count)" if row.mode & codes.MODE_COERCE_TEXT else ""
+    tight = ", without blanks" if row.mode & codes.MODE_COERCE_TIGHT else ""
+    coerced = f" (numeric strings count{tight})" if row.mode & codes.MODE_COERCE_TEXT else ""
     return f"{_subject(program, row)} {_ORDER[row.op]} {_number(row)}{coerced}"
 
 
 def _text_test(program: Any, row: Any) -> str:
     folded = ", ignoring case" if row.mode & codes.MODE_CASEFOLD else ""
+    folded += _DECIMAL if row.mode & codes.MODE_DECIMAL else ""
     return f"{_subject(program, row)} {_TEXT[row.op]} {quoted(text_of(program, row.offset, row.length))}{folded}"
 
 
 def _matches(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/"
+    decimal = _DECIMAL if row.mode & codes.MODE_DECIMAL else ""
+    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/{decimal}"
 
 
 def _time(program: Any, row: Any) -> str:

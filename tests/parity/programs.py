@@ -128,9 +128,9 @@ def _rarer_operand(chance: Random, operator: str) -> Any:
 
 def _mode(chance: Random, operator: str) -> int:
     if operator in ("less", "less_equal", "greater", "greater_equal"):
-        return chance.choice((0, codes.MODE_COERCE_TEXT))
+        return chance.choice((0, codes.MODE_COERCE_TEXT, codes.MODE_COERCE_TEXT | codes.MODE_COERCE_TIGHT))
     if operator in ("contains", "starts_with", "ends_with", "matches"):
-        return chance.choice((0, codes.MODE_CASEFOLD))
+        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_DECIMAL, codes.MODE_DECIMAL | codes.MODE_CASEFOLD))
     return chance.choice(VERSION_MODES) if operator == "version" else 0
 
 

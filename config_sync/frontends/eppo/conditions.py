@@ -20,6 +20,7 @@ _ORDER = {
     "GT": ("greater", codes.CMP_GT),
     "GTE": ("greater_equal", codes.CMP_GE),
 }
+_COERCION = codes.MODE_COERCE_TEXT | codes.MODE_COERCE_TIGHT
 _OPERATORS = ("MATCHES", "NOT_MATCHES", "ONE_OF", "NOT_ONE_OF", "IS_NULL", *_ORDER)
 _NUMERIC = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIER = rf"(?:{_NUMERIC}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
@@ -70,7 +71,7 @@ def _pattern(attribute: Attribute, operand: Any, negate: bool, origin: Origin) -
     except PatternError as error:
         hint = "patterns follow RE2's syntax: no back-references, no look-around"
         raise Malformed("INVALID-PATTERN", f"the pattern {pattern[:60]!r}: {error}", origin, hint) from None
-    return Test("matches", attribute, pattern, negate=negate, origin=origin)
+    return Test("matches", attribute, pattern, mode=codes.MODE_DECIMAL, negate=negate, origin=origin)
 
 
 def _membership(attribute: Attribute, operand: Any, negate: bool, origin: Origin) -> Condition:
@@ -112,4 +113,4 @@ def _comparison(operator: str, attribute: Attribute, operand: Any, origin: Origi
     if found is None:
         what = f"{operator} compares with a number or a version (1.2.3), not with {short(operand)}"
         raise Malformed("INVALID-OPERAND", what, origin, "write a number, or a version with three parts")
-    return Test(name, attribute, float(found), mode=codes.MODE_COERCE_TEXT, origin=origin)
+    return Test(name, attribute, float(found), mode=_COERCION, origin=origin)
