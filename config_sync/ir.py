@@ -94,7 +94,7 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     one_of                                         tuple of str | int | float | bool | None
     less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT, MODE_COERCE_TIGHT)
     contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD; operand already folded; MODE_DECIMAL)
-    matches                                        str: the pattern (``config_sync.regex`` dialect)
+    matches                                        str: the pattern (``mode``: MODE_CASEFOLD, MODE_DECIMAL, MODE_RUST_SYNTAX)
     time                                           int microseconds (``compare``)
     version                                        str (``compare``; ``mode``: MODE_VERSION_*)
     length                                         int (``compare``)

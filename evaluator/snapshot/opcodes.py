@@ -59,6 +59,7 @@ MODE_INTEGER = 1  # numbers: the payload is an i64, not a double
 MODE_COERCE_TEXT = 2  # numbers: a numeric string counts as its number
 MODE_COERCE_TIGHT = 4  # numbers: with MODE_COERCE_TEXT, blanks around the number make the string none
 MODE_CASEFOLD = 1  # text: compare after Unicode case folding (operand already folded)
+MODE_RUST_SYNTAX = 4  # MATCHES: how its pattern is written; the compiler and readers care, the automaton has it all
 MODE_DECIMAL = 2  # text: a number's text is its double's, without an exponent
 MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
 MODE_VERSION_PARTIAL = 16  # versions: "1" and "1.2" mean 1.0.0 and 1.2.0

@@ -14,7 +14,21 @@ from tests.differential.harness import Answer, Engine, Question
 REQUIRES = {"eppo": ["eppo-server-sdk>=4.4,<5"]}
 
 COUNTRIES = ("DE", "US", "CA", "GB", "FR", "de", "")
-LISTED = (*COUNTRIES, "true", "false", "1", "1.0", "18", "0.5", "-3", "1e3", "9007199254740992", "10000000000000000000000", "null", "True")
+LISTED = (
+    *COUNTRIES,
+    "true",
+    "false",
+    "1",
+    "1.0",
+    "18",
+    "0.5",
+    "-3",
+    "1e3",
+    "9007199254740992",
+    "10000000000000000000000",
+    "null",
+    "True",
+)
 VERSIONS = (
     "1.2.3", "1.2.4", "v1.2.3", "2.0.0", "1.2.3-beta.1", "1.2.3-beta.2", "1.2.3-1", "1.2.3-a-b", "1.2", "1", "1.2.3+b5",
     "01.2.3", "1.10.0", "0.0.0", "1.2.3-", "1.2.3-01", "1.2.3+", " 1.2.3", "99999999999.0.0",
@@ -25,9 +39,32 @@ PATTERNS = (
     "x*?y", "\\x41|\\x{42}", "[\\d_-]+", "\\Ae|e\\z", "(?m)^b", "^\\W", "\\B", "ß|(?i)ß", "0{5}",
 )  # fmt: skip
 NUMBERS = (18, 21.5, 0, -1, 65, 10, 1e3, 1.5, 0.1, 2**53, 1e21, "18", "1e2", "21.50", ".5", "-3")
-TEXTS_OF_NUMBERS = ("18", "18.0", " 18", "18 ", "1e2", "abc", "", "-5", "+7", "0x10", "1_0", ".5", "5.", "\t9", "1e400", "-0", "٣")
+TEXTS_OF_NUMBERS = (
+    "18",
+    "18.0",
+    " 18",
+    "18 ",
+    "1e2",
+    "abc",
+    "",
+    "-5",
+    "+7",
+    "0x10",
+    "1_0",
+    ".5",
+    "5.",
+    "\t9",
+    "1e400",
+    "-0",
+    "٣",
+)
 ATTRIBUTES = ("country", "email", "age", "version", "beta", "id", "anything")
-INSTANTS = ("1999-01-01T00:00:00Z", "2021-06-01T12:30:00.123456Z", "2090-01-01T00:00:00+02:00", "2080-05-05T05:05:05.999999999Z")
+INSTANTS = (
+    "1999-01-01T00:00:00Z",
+    "2021-06-01T12:30:00.123456Z",
+    "2090-01-01T00:00:00+02:00",
+    "2080-05-05T05:05:05.999999999Z",
+)
 VALUES: dict[str, list[Any]] = {
     "BOOLEAN": [True, False],
     "STRING": ["one", "", "two words", "é"],
@@ -157,7 +194,9 @@ class Writer:
                 (1, lambda: ("IS_NULL", chance.random() < 0.5)),
             ],
         )
-        fitting = {"GT": "age", "MATCHES": "email", "ONE_OF": "country"}.get(operator.removeprefix("NOT_").removesuffix("E"), "age")
+        fitting = {"GT": "age", "MATCHES": "email", "ONE_OF": "country"}.get(
+            operator.removeprefix("NOT_").removesuffix("E"), "age"
+        )
         if isinstance(value, str) and value in VERSIONS and operator not in MATCHES:
             fitting = "version"
             value = value if value.count(".") > 1 and value[0].isdigit() and value != "01.2.3" else "1.2.3"
