@@ -47,20 +47,28 @@ def _nested(cursor: Cursor, how: Reading, start: int, depth: int) -> Ranges:
     """Sets in a row are united; the operators between them apply from left to right."""
     done: Ranges = ()
     operator: Callable[[Ranges, Ranges], Ranges] = union
-    items: list[Ranges] = []
-    first = True
+    items = _openers(cursor, how)
     while True:
         _skip_blanks(cursor, how)
         if cursor.at_end:
             cursor.fail(_UNCLOSED, start)
-        if cursor.peek() == "]" and not first:
+        if cursor.peek() == "]":
             return operator(done, union(*items))
-        if cursor.peek(2) in _OPERATORS and not first:
+        if cursor.peek(2) in _OPERATORS:
             done, operator, items = operator(done, union(*items)), _OPERATORS[cursor.take(2)], []
             continue
         nested = cursor.peek() == "[" and not _is_posix(cursor)
         items.append(bracket(cursor, how, depth + 1) if nested else _item(cursor, how))
-        first = False
+
+
+def _openers(cursor: Cursor, how: Reading) -> list[Ranges]:
+    """Hyphens that come first are characters, and so is a ] that does."""
+    items: list[Ranges] = []
+    _skip_blanks(cursor, how)
+    while cursor.accept("-"):
+        items.append(((0x2D, 0x2D),))
+        _skip_blanks(cursor, how)
+    return [((0x5D, 0x5D),)] if not items and cursor.accept("]") else items
 
 
 def _is_posix(cursor: Cursor) -> bool:
@@ -81,7 +89,10 @@ def _item(cursor: Cursor, how: Reading) -> Ranges:
         named = _posix(cursor, how)
         if named is not None:
             return named
+    start = cursor.position
     ranges = set_escape(cursor, how)
+    if ranges is not None and how.rust and cursor.peek() == "-" and cursor.peek(2) not in ("-", "--", "-]"):
+        cursor.fail("a range can't begin with a class; write \\- for a hyphen", start)
     return _range(cursor, how) if ranges is None else ranges
 
 

@@ -26,7 +26,7 @@ _ADVICE = {
     "U": "\\U isn't supported; write \\x{...}",
     "e": "\\e isn't supported; write \\x1B",
     "E": "\\E without \\Q; remove it",
-    "Q": "\\Q isn't supported inside [...]; escape the characters one by one",
+    "Q": "\\Q isn't supported here; escape the characters one by one",
     "b": "\\b inside [...] isn't supported; write \\x08 for a backspace",
     "B": "\\B isn't supported inside [...]",
     "A": "\\A isn't supported inside [...]",

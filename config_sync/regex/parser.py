@@ -216,7 +216,7 @@ class _Parser:
     def open_special(self, start: int) -> bool:
         """Read what follows ``(?``. True when a group's inside comes next, False when that was a flag setting."""
         for opening, advice in _ADVICE.items():
-            if self.cursor.text.startswith(opening, start) and not (self.rust and opening == "(?x"):
+            if self.cursor.text.startswith(opening, start) and not (self.rust and opening in ("(?x", "(?R")):
                 self.cursor.fail(advice, start)
         self.cursor.take()
         if self.cursor.accept("P<") or self.cursor.accept("<"):
