@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from config_sync import ir
+from config_sync.detect import AUTO, told
 from config_sync.diagnostics import ERROR, Diagnostics
 from config_sync.frontends.base import Source
 from config_sync.frontends.registry import DIALECTS, front_end
@@ -33,31 +34,39 @@ Place = str | os.PathLike[str] | Mapping[str, Any]
 
 class CompileResult(msgspec.Struct, frozen=True):
     """``snapshot``: the bytes, or None if there is nothing fit to publish. ``name``: their SHA-256 in hex. ``project``: the IR
-    after the passes, None if nothing was translated."""
+    after the passes, None if nothing was translated; ``translated``: before them, as the front end gave it."""
 
     snapshot: bytes | None
     diagnostics: Diagnostics
     name: str | None = None
     project: ir.Project | None = None
+    translated: ir.Project | None = None
 
     @property
     def has_errors(self) -> bool:
         return self.diagnostics.has_errors
 
 
-def compile_project(place: Place, dialect: str = "native") -> CompileResult:
-    """Compiles what is at ``place``: a file, a directory of files, or an already parsed mapping."""
+def compile_project(place: Place, dialect: str | None = "native") -> CompileResult:
+    """Compiles what is at ``place``: a file, a directory of files, or an already parsed mapping.
+
+    ``dialect``: a name of the registry; "auto" or None tells it from the documents' shape (``config_sync.detect``).
+    """
     diagnostics = Diagnostics()
     sources = read_sources(place, diagnostics)
     if not sources or _lost_documents(sources, diagnostics):
         return CompileResult(None, diagnostics)
+    if dialect in (None, AUTO):
+        dialect = told(sources, diagnostics)
+        if dialect is None:
+            return CompileResult(None, diagnostics)
     translate = front_end(dialect)
     if translate is None:
         hint = "known dialects: " + ", ".join(sorted(DIALECTS))
         diagnostics.error("UNKNOWN-DIALECT", f"there is no dialect {dialect!r}", sources[0].origin, hint)
         return CompileResult(None, diagnostics)
     project = bury_reported(translate(sources, diagnostics), diagnostics)
-    return compile_ir(project, diagnostics)
+    return msgspec.structs.replace(compile_ir(project, diagnostics), translated=project)
 
 
 def compile_ir(project: ir.Project, diagnostics: Diagnostics) -> CompileResult:
