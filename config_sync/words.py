@@ -67,7 +67,10 @@ _VERSIONS = ("version",)
 
 MODES: dict[str, Mode] = {
     "coerce_text": Mode(codes.MODE_COERCE_TEXT, _NUMBERS),
+    "coerce_tight": Mode(codes.MODE_COERCE_TIGHT, _NUMBERS),
     "casefold": Mode(codes.MODE_CASEFOLD, _TEXTS),
+    "decimal": Mode(codes.MODE_DECIMAL, _TEXTS),
+    "rust_syntax": Mode(codes.MODE_RUST_SYNTAX, ("matches",)),
     "version_prefix": Mode(codes.MODE_VERSION_PREFIX, _VERSIONS),
     "version_partial": Mode(codes.MODE_VERSION_PARTIAL, _VERSIONS),
     "version_same_minor": Mode(codes.MODE_VERSION_SAME_MINOR, _VERSIONS),

@@ -93,11 +93,13 @@ WIDE_SETS = st.sampled_from(
     + [Pair(r"\u4e2d", "中"), Pair(r"\u{4e2d}", "中"), Pair(r"(?-u:\w)", "(?a:\\w)"), Pair("(?x: a # b\n)", "a")]
 )
 WIDE_ANCHORS = st.sampled_from(
-    [Pair("^", r"\A"), Pair("$", r"\Z"), same("(?m:^)"), same("(?m:$)"), same(r"\b"), same(r"\B"), same(r"\b"), same(r"\B")]
+    [Pair("^", r"\A"), Pair("$", r"\Z")]
+    + [same(text) for text in ("(?m:^)", "(?m:$)", r"\b", r"\B", r"\b", r"\B")]
     + [Pair(r"\<", r"\b(?=\w)"), Pair(r"\b{end}", r"\b(?<=\w)"), Pair(r"\b{start-half}", r"(?<!\w)")]
     + [Pair(r"\b{end-half}", r"(?!\w)"), Pair(r"(?-u:\b)", r"(?a:\b)")]
 )
-WIDE_PATTERNS = st.recursive(st.one_of(st.sampled_from([same(c) for c in WIDE]), WIDE_SETS, WIDE_ANCHORS), compound, max_leaves=8)
+WIDE_LETTERS = st.sampled_from([same(character) for character in WIDE])
+WIDE_PATTERNS = st.recursive(st.one_of(WIDE_LETTERS, WIDE_SETS, WIDE_ANCHORS), compound, max_leaves=8)
 WIDE_TEXTS = st.lists(st.text(alphabet=WIDE, max_size=8), min_size=TEXTS_PER_PATTERN, max_size=TEXTS_PER_PATTERN)
 
 

@@ -1,6 +1,6 @@
 """Eppo against ``eppo-server-sdk``, whose core is Rust (``eppo_core``).
 
-Documents are sound in shape (a flag that this SDK can't read answers nothing, like one of ours), and its clock is the machine's.
+Documents are sound in shape: a flag that this SDK can't read answers nothing, like one of ours. Its clock is the machine's.
 """
 
 import json
@@ -34,9 +34,9 @@ VERSIONS = (
     "01.2.3", "1.10.0", "0.0.0", "1.2.3-", "1.2.3-01", "1.2.3+", " 1.2.3", "99999999999.0.0",
 )  # fmt: skip
 PATTERNS = (
-    "@example\\.com", "^a.*b$", "(?i)^DE$", "^[[:alnum:]._%+-]+@", "\\bmañana\\b", "^\\d+$", "\\d", "^\\w+$", "[^a-z]", "^$", "",
-    "^(DE|US|true)$", "a{2,3}", "(?P<n>x)+", "\\.", "^0\\.0*1$", "^1\\.5$", "\\s", "^-?[0-9]+$", "é", "^.$", "\\pL", "(?s)a.b", "^\\S*$",
-    "x*?y", "\\x41|\\x{42}", "[\\d_-]+", "\\Ae|e\\z", "(?m)^b", "^\\W", "\\B", "ß|(?i)ß", "0{5}",
+    "@example\\.com", "^a.*b$", "(?i)^DE$", "^[[:alnum:]._%+-]+@", "\\bmañana\\b", "^\\d+$", "\\d", "^\\w+$", "[^a-z]", "^$",
+    "", "^(DE|US|true)$", "a{2,3}", "(?P<n>x)+", "\\.", "^0\\.0*1$", "^1\\.5$", "\\s", "^-?[0-9]+$", "é", "^.$", "\\pL",
+    "(?s)a.b", "^\\S*$", "x*?y", "\\x41|\\x{42}", "[\\d_-]+", "\\Ae|e\\z", "(?m)^b", "^\\W", "\\B", "ß|(?i)ß", "0{5}",
 )  # fmt: skip
 NUMBERS = (18, 21.5, 0, -1, 65, 10, 1e3, 1.5, 0.1, 2**53, 1e21, "18", "1e2", "21.50", ".5", "-3")
 TEXTS_OF_NUMBERS = (
