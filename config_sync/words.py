@@ -64,6 +64,8 @@ class Mode(NamedTuple):
 _NUMBERS = ("less", "less_equal", "greater", "greater_equal")
 _TEXTS = ("contains", "starts_with", "ends_with", "matches")
 _VERSIONS = ("version",)
+_CONTAINERS = ("contains_all", "contains_any")
+_VALUES = ("equal", "order", "within", *_CONTAINERS)
 
 MODES: dict[str, Mode] = {
     "coerce_text": Mode(codes.MODE_COERCE_TEXT, _NUMBERS),
@@ -71,6 +73,8 @@ MODES: dict[str, Mode] = {
     "casefold": Mode(codes.MODE_CASEFOLD, _TEXTS),
     "decimal": Mode(codes.MODE_DECIMAL, _TEXTS),
     "rust_syntax": Mode(codes.MODE_RUST_SYNTAX, ("matches",)),
+    "boolean_number": Mode(codes.MODE_BOOLEAN_NUMBER, _VALUES),
+    "container": Mode(codes.MODE_CONTAINER, _CONTAINERS),
     "version_prefix": Mode(codes.MODE_VERSION_PREFIX, _VERSIONS),
     "version_partial": Mode(codes.MODE_VERSION_PARTIAL, _VERSIONS),
     "version_same_minor": Mode(codes.MODE_VERSION_SAME_MINOR, _VERSIONS),
