@@ -19,7 +19,6 @@ cdef extern from "kernels.h" nogil:
 
 cdef extern from "kernels.h":
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
-    object double_decimals(double number)
 
 cdef extern from "Python.h":
     double PyOS_string_to_double(const char* s, char** endptr, PyObject* overflow_exception) except? -1.0
@@ -120,11 +119,6 @@ cdef object text_of(object value):
             return str(<int64_t>number)
         return float.__repr__(value)
     return None
-
-
-cdef object decimal_text(object number):
-    """An integer or float as a double, in the fewest digits and without an exponent. Raises OverflowError."""
-    return double_decimals(int.__float__(number) if isinstance(number, int) else float.__float__(number))
 
 
 # ---- objects ---------------------------------------------------------------------------------------------------------

@@ -33,11 +33,7 @@ NODES: Final = {
     value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("NODE_") and name != "NODE_LAST"
 }
 _ORDER: Final = {codes.OP_LESS: "<", codes.OP_LESS_EQUAL: "<=", codes.OP_GREATER: ">", codes.OP_GREATER_EQUAL: ">="}
-_TEXT: Final = {
-    codes.OP_CONTAINS_TEXT: "contains",
-    codes.OP_STARTS_WITH: "starts with",
-    codes.OP_ENDS_WITH: "ends with",
-}
+_TEXT: Final = {codes.OP_CONTAINS_TEXT: "contains", codes.OP_STARTS_WITH: "starts with", codes.OP_ENDS_WITH: "ends with"}
 _DECIMAL: Final = ", numbers without exponents"
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
