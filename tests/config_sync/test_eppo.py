@@ -99,6 +99,31 @@ def test_conditions(operator: str, value: Any, yes: tuple[Any, ...], no: tuple[A
         assert asked.string("f", {}, "") == missing
 
 
+BARE, SHARDED = {"variationKey": "on", "shards": []}, {"variationKey": "on", "shards": [{"salt": "s", "ranges": []}]}
+WHOLE = {"variationKey": "on", "shards": [{"salt": "s", "ranges": [{"start": 0, "end": 10_000}]}]}
+DATES, RULES = {"startAt": "2020-01-01T00:00:00Z"}, {"rules": [{"conditions": []}]}
+REASONS: list[tuple[dict[str, Any], list[dict[str, Any]], str]] = [
+    ({}, [BARE], "STATIC"),
+    ({}, [WHOLE], "SPLIT"),
+    ({}, [SHARDED, BARE], "STATIC"),
+    ({}, [SHARDED, WHOLE], "SPLIT"),
+    (DATES, [BARE], "DEFAULT"),
+    (DATES, [WHOLE], "SPLIT"),
+    (DATES, [SHARDED, BARE], "STATIC"),
+    (RULES, [BARE], "TARGETING_MATCH"),
+    (RULES | DATES, [SHARDED, WHOLE], "TARGETING_MATCH"),
+    ({}, [SHARDED], "DEFAULT"),
+]
+
+
+@pytest.mark.parametrize(("fields", "splits", "reason"), REASONS)
+def test_reasons(fields: dict[str, Any], splits: list[dict[str, Any]], reason: str) -> None:
+    snapshot = compile_project(document(allocations=[{"key": "a", "splits": splits} | fields]), dialect="eppo").snapshot
+    assert snapshot is not None
+    for core in cores():
+        assert core.Evaluator(snapshot).evaluate("f", {"targetingKey": "u"}).reason == reason
+
+
 LOST = [
     ({"enabled": "yes"}, "WRONG-TYPE"),
     ({"enabled": None}, "MISSING-FIELD"),
