@@ -99,10 +99,13 @@ def test_conditions(operator: str, value: Any, yes: tuple[Any, ...], no: tuple[A
         assert asked.string("f", {}, "") == missing
 
 
-BARE, SHARDED = {"variationKey": "on", "shards": []}, {"variationKey": "on", "shards": [{"salt": "s", "ranges": []}]}
-WHOLE = {"variationKey": "on", "shards": [{"salt": "s", "ranges": [{"start": 0, "end": 10_000}]}]}
-DATES, RULES = {"startAt": "2020-01-01T00:00:00Z"}, {"rules": [{"conditions": []}]}
-REASONS: list[tuple[dict[str, Any], list[dict[str, Any]], str]] = [
+Data = dict[str, Any]
+BARE: Data = {"variationKey": "on", "shards": []}
+SHARDED: Data = {"variationKey": "on", "shards": [{"salt": "s", "ranges": []}]}
+WHOLE: Data = {"variationKey": "on", "shards": [{"salt": "s", "ranges": [{"start": 0, "end": 10_000}]}]}
+DATES: Data = {"startAt": "2020-01-01T00:00:00Z"}
+RULES: Data = {"rules": [{"conditions": []}]}
+REASONS: list[tuple[Data, list[Data], str]] = [
     ({}, [BARE], "STATIC"),
     ({}, [WHOLE], "SPLIT"),
     ({}, [SHARDED, BARE], "STATIC"),
@@ -117,7 +120,7 @@ REASONS: list[tuple[dict[str, Any], list[dict[str, Any]], str]] = [
 
 
 @pytest.mark.parametrize(("fields", "splits", "reason"), REASONS)
-def test_reasons(fields: dict[str, Any], splits: list[dict[str, Any]], reason: str) -> None:
+def test_reasons(fields: Data, splits: list[Data], reason: str) -> None:
     snapshot = compile_project(document(allocations=[{"key": "a", "splits": splits} | fields]), dialect="eppo").snapshot
     assert snapshot is not None
     for core in cores():
