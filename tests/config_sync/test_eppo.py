@@ -63,7 +63,7 @@ def allocation(operator: str, value: Any) -> dict[str, Any]:
     return {"key": "a", "rules": [{"conditions": [condition]}], "splits": [{"variationKey": "on", "shards": []}]}
 
 
-HOLDS = [
+HOLDS: list[tuple[str, Any, tuple[Any, ...], tuple[Any, ...]]] = [
     ("ONE_OF", ["1"], (1, 1.0, "1"), (True, "1.0", 2, None, [1])),
     ("ONE_OF", ["1.0", "01", "1e3", "+1"], ("1.0", "01", "1e3", "+1"), (1, 1000, 1.0)),
     ("ONE_OF", ["true"], (True, "true"), (1, "True", "1", False)),
