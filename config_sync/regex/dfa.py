@@ -13,7 +13,7 @@ from functools import cache
 from typing import NamedTuple
 
 from config_sync.regex.classes import ByteClasses, Kind, holds
-from config_sync.regex.errors import PatternError
+from config_sync.regex.errors import UnsupportedPattern
 from config_sync.regex.limits import MAX_AUTOMATON_BYTES, MAX_AUTOMATON_STATES, MAX_WORK
 from config_sync.regex.nfa import MATCH, Bytes, Fork, Guard, Nfa
 from config_sync.regex.syntax import WORDS, Anchor
@@ -79,7 +79,7 @@ class Determiniser:
             number = self._numbers[key] = len(self._numbers) + 2
             self._pending.append(key)
             if number >= self._most:
-                raise PatternError(_TOO_COMPLEX)
+                raise UnsupportedPattern(_TOO_COMPLEX)
         return number
 
     def _asked(self, core: Core, before: Left) -> Left:
@@ -120,7 +120,7 @@ class Determiniser:
     def _count(self, work: int) -> None:
         self._work += work
         if self._work > MAX_WORK:
-            raise PatternError(_TOO_COMPLEX)
+            raise UnsupportedPattern(_TOO_COMPLEX)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 

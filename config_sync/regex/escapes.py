@@ -76,7 +76,7 @@ def _category(cursor: Cursor, how: Reading) -> Ranges:
     ranges = charsets.loose_category(name) if how.rust else charsets.category(name)
     if ranges is None:
         advice = "scripts aren't supported: write a range such as [\\x{370}-\\x{3FF}]"
-        cursor.fail(f"no general category is named {name!r}; {advice}", start)
+        cursor.refuse(f"no general category is named {name!r}; {advice}", start)
     return signed(ranges, negated, how)
 
 

@@ -10,7 +10,7 @@ from enum import IntFlag
 from config_sync.regex import charsets
 from config_sync.regex.brackets import bracket
 from config_sync.regex.cursor import Cursor
-from config_sync.regex.errors import PatternError
+from config_sync.regex.errors import PatternError, UnsupportedPattern
 from config_sync.regex.escapes import Reading, code_point, set_escape
 from config_sync.regex.limits import MAX_PATTERN_DEPTH, MAX_PATTERN_LENGTH, MAX_REPEAT
 from config_sync.regex.syntax import WORDS, Anchor, Assertion, Chars, Empty, Node, Syntax, alternate, concat, repeat
@@ -64,7 +64,9 @@ _NOTHING, _ATOM, _REPEATED = range(3)  # what stands before the cursor, for a re
 def parse(pattern: str, folded: bool = False, syntax: Syntax = Syntax.RE2) -> Node:
     """The syntax tree of ``pattern``; ``folded`` is as if it began with ``(?i)``. Raises ``PatternError``."""
     if len(pattern) > MAX_PATTERN_LENGTH:
-        raise PatternError(f"a pattern may have {MAX_PATTERN_LENGTH} characters, this has {len(pattern)}", MAX_PATTERN_LENGTH)
+        raise UnsupportedPattern(
+            f"a pattern may have {MAX_PATTERN_LENGTH} characters, this has {len(pattern)}", MAX_PATTERN_LENGTH
+        )
     for position, character in enumerate(pattern):
         if "\ud800" <= character <= "\udfff":
             raise PatternError("a lone surrogate is no character; remove it", position)
@@ -128,7 +130,9 @@ class _Parser:
         if before == _NOTHING:
             self.cursor.fail("there is nothing to repeat here; write \\ before the character to mean itself", start)
         if before == _REPEATED and not self.rust:
-            self.cursor.fail("one repetition follows another; put the first into (?:...); there are no possessive ones", start)
+            self.cursor.refuse(
+                "one repetition follows another; put the first into (?:...); there are no possessive ones", start
+            )
 
     def repetition(self) -> tuple[int, int | None] | None:
         """The bounds of the repetition operator at the cursor, moving past it and its ``?``; None when there is none."""
@@ -153,7 +157,7 @@ class _Parser:
             return None
         upper = int(low) if not comma else int(high) if high else None
         if max(int(low), upper or 0) > MAX_REPEAT:
-            self.cursor.fail(f"a repetition may count to {MAX_REPEAT}", start)
+            self.cursor.refuse(f"a repetition may count to {MAX_REPEAT}", start)
         if upper is not None and upper < int(low):
             self.cursor.fail("this repetition is the wrong way round; write the lower number first", start)
         return int(low), upper
@@ -205,7 +209,7 @@ class _Parser:
             return []
         self.depth += 1
         if self.depth > MAX_PATTERN_DEPTH:
-            self.cursor.fail(f"groups may nest {MAX_PATTERN_DEPTH} deep", start)
+            self.cursor.refuse(f"groups may nest {MAX_PATTERN_DEPTH} deep", start)
         tree = self.alternation()
         if not self.cursor.accept(")"):
             self.cursor.fail("this ( isn't closed; add a ), or write \\( for a parenthesis", start)
@@ -244,7 +248,7 @@ class _Parser:
                 empty = False
             else:
                 flag_names = ", ".join(known)
-                self.cursor.fail(f"(?{character} isn't supported; known are (?:, (?P<name> and the flags {flag_names}", start)
+                self.cursor.refuse(f"(?{character} isn't supported; known are (?:, (?P<name> and the flags {flag_names}", start)
         if empty:
             self.cursor.fail("(?-) names no flag to switch off", start)
         self.flags = flags

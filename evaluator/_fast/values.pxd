@@ -7,7 +7,6 @@ cdef enum:
     UNORDERED = 2  # what the comparisons give when one side is NaN
 
 cdef int order_double_integer(double number, int64_t integer) noexcept nogil
-cdef bint is_blank(char c) noexcept nogil
 cdef bint number_in_text(const char* text, Py_ssize_t length, double* number) noexcept
 cdef bint instant_in_text(const char* text, Py_ssize_t length, int64_t* instant) noexcept nogil
 cdef bint scaled_integer(int64_t value, int64_t factor, int64_t* instant) noexcept nogil

@@ -51,7 +51,7 @@ cdef int order_double_integer(double number, int64_t integer) noexcept nogil:
     return (number > whole) - (number < whole)
 
 
-cdef bint is_blank(char c) noexcept nogil:
+cdef inline bint is_blank(char c) noexcept nogil:
     return c == 32 or 9 <= c <= 13
 
 

@@ -20,7 +20,7 @@ _ORDER = {
     "GT": ("greater", codes.CMP_GT),
     "GTE": ("greater_equal", codes.CMP_GE),
 }
-_COERCION = codes.MODE_COERCE_TEXT | codes.MODE_COERCE_TIGHT
+_COERCION = codes.MODE_COERCE_TEXT | codes.MODE_EXACT_TEXT
 _PATTERN = codes.MODE_RUST_SYNTAX | codes.MODE_DECIMAL
 _OPERATORS = ("MATCHES", "NOT_MATCHES", "ONE_OF", "NOT_ONE_OF", "IS_NULL", *_ORDER)
 _NUMERIC = r"(?:0|[1-9][0-9]*)"
