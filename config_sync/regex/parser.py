@@ -13,7 +13,7 @@ from config_sync.regex.cursor import Cursor
 from config_sync.regex.errors import PatternError, UnsupportedPattern
 from config_sync.regex.escapes import Reading, code_point, set_escape
 from config_sync.regex.limits import MAX_PATTERN_DEPTH, MAX_PATTERN_LENGTH, MAX_REPEAT
-from config_sync.regex.syntax import WORDS, Anchor, Assertion, Chars, Empty, Node, Syntax, alternate, concat, repeat
+from config_sync.regex.syntax import WORDS, Anchor, Assertion, Chars, Node, Syntax, alternate, concat, repeat
 
 
 class Flags(IntFlag):
@@ -175,7 +175,7 @@ class _Parser:
         text = self.cursor.take_until("\\E")
         if text is None:
             text = self.cursor.take(len(self.cursor.text))
-        return [self.literal(ord(character)) for character in text] or [Empty()]
+        return [self.literal(ord(character)) for character in text]
 
     def atom(self, character: str) -> Node:
         cursor = self.cursor
