@@ -33,12 +33,16 @@ NOWHERE = Origin("")
 
 
 class Attribute(msgspec.Struct, frozen=True):
-    """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``."""
+    """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``.
+
+    ``convert`` is 0 or an ATTRIBUTE_AS_* code: what the value found here (not the fallback's) becomes.
+    """
 
     name: str
     path: tuple[str | int, ...] = ()
     fallback: "Attribute | None" = None
     empty_is_missing: bool = False
+    convert: int = 0
 
 
 TARGETING_KEY = Attribute("targetingKey")
@@ -68,6 +72,13 @@ class Place(msgspec.Struct, frozen=True):
     longitude: float
     radius: float
     km_per_unit: float = 1.0
+
+
+class Digests(msgspec.Struct, frozen=True):
+    """SHA-256 digests of parts of a text, each followed by ``salt``: (bytes in the part or None for all, digest)."""
+
+    salt: str
+    items: tuple[tuple[int | None, bytes], ...]
 
 
 class Bucketing(msgspec.Struct, frozen=True):
@@ -104,6 +115,7 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     contains_all, contains_any                     tuple of JSON values
     path                                           (path: tuple of str | int, expected JSON value)
     exists                                         None
+    digest                                         Digests (``mode``: MODE_FROM_END)
     =============================================  ====================================================================
 
     ``negate`` inverts the operator's own yes or no. ``missing`` and ``mistyped`` are the test's *final* truth (not inverted)

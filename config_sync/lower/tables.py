@@ -58,7 +58,7 @@ class Tables:
         if known is not None:
             return known
         fallback = self.attribute(attribute.fallback)
-        flags = codes.ATTRIBUTE_EMPTY_IS_MISSING if attribute.empty_is_missing else 0
+        flags = attribute.convert | (codes.ATTRIBUTE_EMPTY_IS_MISSING if attribute.empty_is_missing else 0)
         name, path = self.attribute_names.intern(attribute.name), self.path(attribute.path) if attribute.path else codes.NONE
         index = self._attribute_numbers[attribute] = self.attributes.intern(name, path, fallback, flags, 0, 0)
         return index

@@ -21,6 +21,10 @@ cdef extern from "kernels.h" nogil:
     uint16_t load_u16(const void* p)
     uint32_t load_u32(const void* p)
     double bits_to_double(uint64_t bits)
+    void sha256(const char* data, Py_ssize_t n, uint8_t* digest)
+
+cdef extern from "Python.h":
+    object PyUnicode_FromObject(object o)
 
 cdef extern from "kernels.h":
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
@@ -250,6 +254,46 @@ cdef Truth match_path(Program p, const condition_row* row, const Slot* slot):
     return YES if deep_equal(p.values[row.length], value) else NO
 
 
+cdef bint has_digest(Program p, const condition_row* row, const char* text, Py_ssize_t size):
+    """Whether the SHA-256 of some part of the text, and the salt, is among the row's."""
+    cdef const char* item = p.text + <uint32_t>row.payload
+    cdef uint8_t[32] digest
+    cdef uint32_t i, length, hashed = 0
+    cdef Py_ssize_t part
+    cdef bint any = False
+    cdef bytes joined
+    for i in range(row.count):
+        length = load_u32(item + 36 * <uint64_t>i)
+        part = size if length == DIGEST_WHOLE else length
+        if part > size:
+            continue
+        if not any or length != hashed:
+            joined = text[size - part if row.mode & MODE_FROM_END else 0 : size if row.mode & MODE_FROM_END else part]
+            joined += (p.text + row.offset)[: row.length]
+            sha256(joined, len(joined), digest)
+            any, hashed = True, length
+        if memcmp(item + 36 * <uint64_t>i + 4, digest, 32) == 0:
+            return True
+    return False
+
+
+cdef Truth match_digest(Program p, const condition_row* row, const Slot* slot):
+    cdef Py_ssize_t length
+    cdef const char* utf8
+    if slot.kind == TEXT:
+        return YES if has_digest(p, row, slot.text, slot.length) else NO
+    items = items_of(<object>slot.object)
+    if items is None:
+        return UNKNOWN
+    for item in items:
+        if isinstance(item, str):
+            text = PyUnicode_FromObject(item)
+            utf8 = text_utf8(<PyObject*>text, &length)
+            if utf8 != NULL and has_digest(p, row, utf8, length):
+                return YES
+    return NO
+
+
 cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
     """Everything but the operators of the hot path; may raise what the caller's objects raise."""
     cdef int64_t instant
@@ -274,6 +318,8 @@ cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
         return match_distance(p, row, slot)
     if op == OP_PATH:
         return match_path(p, row, slot)
+    if op == OP_DIGEST:
+        return match_digest(p, row, slot)
     return match_list(p, row, slot)
 
 

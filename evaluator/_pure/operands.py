@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evaluator._pure.program import Program
 
 _HEADER: Final = struct.Struct("<IIII")  # of a set and of an automaton
+DIGEST_ITEM: Final = 36  # bytes: the length of the part, its SHA-256
 _WITHOUT_ATTRIBUTE: Final = frozenset({codes.OP_NOW, codes.OP_BUCKET, codes.OP_PREREQUISITE, codes.OP_EXPRESSION})
 _COMPARING: Final = frozenset({codes.OP_TIME, codes.OP_VERSION, codes.OP_LENGTH, codes.OP_DISTANCE, codes.OP_NOW})
 
@@ -169,6 +170,11 @@ def _automaton(program: Program, row: ConditionRow) -> None:
     )
 
 
+def _digests(program: Program, row: ConditionRow) -> None:
+    _text(program, row)
+    span(row.payload, row.count * DIGEST_ITEM, program.text, "a condition's digests")
+
+
 def _place(program: Program, row: ConditionRow) -> None:
     within(row.offset, program.places, "a condition's place")
 
@@ -230,4 +236,5 @@ _CHECKS: Final[dict[int, Callable[[Program, ConditionRow], None]]] = {
     codes.OP_CONTAINS_ANY: _list_value,
     codes.OP_PATH: _path,
     codes.OP_EXISTS: _nothing,
+    codes.OP_DIGEST: _digests,
 }

@@ -28,6 +28,14 @@ SPACES: Final = {
     codes.SPACE_ABSOLUTE: "of 2^31, absolute",
 }
 UNITS: Final = {codes.UNIT_TEXT: "text", codes.UNIT_CBOR: "CBOR", codes.UNIT_STRING: "string"}
+_CONVERSIONS: Final = {
+    0: "",
+    codes.ATTRIBUTE_AS_TEXT: " as text",
+    codes.ATTRIBUTE_AS_TRIMMED_TEXT: " trimmed",
+    codes.ATTRIBUTE_AS_NUMBER: " as a number",
+    codes.ATTRIBUTE_AS_SECONDS: " as seconds",
+    codes.ATTRIBUTE_AS_TEXTS: " as a list of texts",
+}
 ENDS: Final = ("next rule", "the default", "an error", "a variant")
 NODES: Final = {
     value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("NODE_") and name != "NODE_LAST"
@@ -60,6 +68,7 @@ def describe_attribute(program: Any, index: int) -> str:
         name = program.attribute_names[row.name]
         if row.path != codes.NONE:
             name = ".".join(str(step) for step in program.paths[row.path])
+        name += _CONVERSIONS.get(row.flags & codes.ATTRIBUTE_CONVERSION, " as something unknown")
         names.append(name + (" (not empty)" if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING else ""))
         index = row.fallback
     return " else ".join(names) or "nothing"
@@ -243,6 +252,11 @@ def _contains_values(program: Any, row: Any) -> str:
     return f"{_subject(program, row)} contains {which} of {listed(items, len(items))}"
 
 
+def _digest(program: Any, row: Any) -> str:
+    where = "end" if row.mode & codes.MODE_FROM_END else "start"
+    return f"the SHA-256 of {_subject(program, row)}, or of its {where}, is one of {row.count:,}"
+
+
 def _path(program: Any, row: Any) -> str:
     path = ".".join(str(step) for step in program.paths[row.offset]) or "(itself)"
     return f"{_subject(program, row)} at {path} = {quoted(program.values[row.length])}"
@@ -377,4 +391,5 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_CONTAINS_ANY: _contains_values,
     codes.OP_PATH: _path,
     codes.OP_EXISTS: _exists,
+    codes.OP_DIGEST: _digest,
 }

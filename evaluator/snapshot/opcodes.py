@@ -43,7 +43,8 @@ OP_CONTAINS_ALL = 27
 OP_CONTAINS_ANY = 28
 OP_PATH = 29
 OP_EXISTS = 30
-OP_LAST = 30
+OP_DIGEST = 31
+OP_LAST = 31
 
 # Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE and NOW.
 CMP_EQ = 0
@@ -58,6 +59,7 @@ CMP_MASK = 7
 MODE_INTEGER = 1  # numbers: the payload is an i64, not a double
 MODE_COERCE_TEXT = 2  # numbers: a numeric string counts as its number
 MODE_CASEFOLD = 1  # text: compare after Unicode case folding (operand already folded)
+MODE_FROM_END = 1  # digests: of the last bytes, not the first
 MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
 MODE_VERSION_PARTIAL = 16  # versions: "1" and "1.2" mean 1.0.0 and 1.2.0
 MODE_VERSION_SAME_MINOR = 32  # versions: operand ~1.2.3 (same major and minor; the comparison code is ignored)
@@ -121,8 +123,15 @@ KIND_INTEGER = 3
 KIND_FLOAT = 4
 KIND_OBJECT = 5
 
-# Attribute flags.
+# Attribute flags: a bit, and what the value is turned into before anybody looks at it (docs/snapshot-format.md, section 4.8).
 ATTRIBUTE_EMPTY_IS_MISSING = 1
+ATTRIBUTE_AS_TEXT = 2  # as Python writes it, numbers and lists of texts as JSON does
+ATTRIBUTE_AS_TRIMMED_TEXT = 4  # strings only, without blanks around them
+ATTRIBUTE_AS_NUMBER = 6  # a double
+ATTRIBUTE_AS_SECONDS = 8  # the same, or an instant's seconds since the epoch
+ATTRIBUTE_AS_TEXTS = 10  # a list of texts, or the JSON text of one
+ATTRIBUTE_CONVERSION = 14  # where the five above are
+ATTRIBUTE_LAST_CONVERSION = 10
 
 # Window flags.
 WINDOW_MINUTES = 1
@@ -204,6 +213,8 @@ REASON_GENERAL = 21
 REASON_UNSUPPORTED = 22
 REASON_FIRST_ERROR = 16
 REASON_LAST = 22
+
+DIGEST_WHOLE = 0xFFFFFFFF  # length of a digest's part: all of the text
 
 # Ceilings that both cores enforce when they load.
 MAX_PREREQUISITE_RANK = 32
