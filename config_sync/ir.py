@@ -228,12 +228,12 @@ UNNAMED_ON, UNNAMED_OFF = "\x00on", ""  # variants of a flag that is merely on o
 
 
 def reported_name(name: str) -> str:
-    """A variant's name as the snapshot has it: empty, and so reported as None, for a name that begins with NUL."""
-    return "" if name.startswith("\x00") else name
+    """A variant's name as the snapshot has it: what is before a NUL, if there is one. An empty one is reported as None."""
+    return name.partition("\x00")[0]
 
 
 class Variant(msgspec.Struct, frozen=True):
-    """A named value. Names are unique within a flag; one that begins with NUL, or is empty, is never shown."""
+    """A named value. Names are unique within a flag; of a name with a NUL only what is before it is shown."""
 
     name: str
     value: Any  # JSON value; None = no value
@@ -250,7 +250,10 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Flag(msgspec.Struct, frozen=True):
-    """One flag or experiment. ``error`` makes it a tombstone: only ``default`` is kept, with reason PARSE_ERROR."""
+    """One flag or experiment. ``error`` makes it a tombstone: only ``default`` is kept, with reason PARSE_ERROR.
+
+    ``ignored``: of a flag with an error, its front end has already kept what its dialect answers then; it's no tombstone.
+    """
 
     key: str
     variants: tuple[Variant, ...] = ()
@@ -259,6 +262,7 @@ class Flag(msgspec.Struct, frozen=True):
     default_reason: int = codes.REASON_STATIC
     metadata: dict[str, bool | int | float | str] | None = None
     error: str | None = None
+    ignored: bool = False
     origin: Origin = NOWHERE
 
 

@@ -43,7 +43,7 @@ class Setting(msgspec.Struct):
     notes: Notes
     origin: Origin
     type: int | None = None
-    variants: "Variants | None" = None
+    variants: Any = None  # Variants, once the type is known
     default: str = ""
     rules: list[RuleDraft] = []
     options: tuple[Range, ...] = ()
@@ -55,25 +55,18 @@ class Setting(msgspec.Struct):
 
 
 class Variants:
-    """The values that a setting serves, under their variation ids; one without an id, or under another's, has no name to show."""
+    """The values that a setting serves, under their variation ids. An id may stand for several values, and there may be none."""
 
-    def __init__(self, notes: Notes) -> None:
-        self._notes = notes
+    def __init__(self) -> None:
         self._values: dict[str, Any] = {}
 
-    def add(self, value: Any, variation: Any, origin: Origin) -> str:
-        """The variant's name."""
-        named = isinstance(variation, str) and bool(variation) and not variation.startswith("\x00")
-        if named and _same(self._values.setdefault(variation, value), value):
-            return str(variation)
-        if named:
-            message = f"the variation id {variation!r} stands for several values; only the first is reported under it"
-            self._notes.warning("VARIATION-CONFLICT", message, origin, "give each value an id of its own")
-        for name, known in self._values.items():
-            if name.startswith("\x00") and _same(known, value):
-                return name
-        name = f"\x00{len(self._values)}"
-        self._values[name] = value
+    def add(self, value: Any, variation: Any) -> str:
+        """The variant's name: the id, and where that has another value already, something behind it that isn't shown."""
+        shown = variation.partition("\x00")[0] if isinstance(variation, str) else ""
+        name, number = shown or "\x00", 0
+        while not _same(self._values.setdefault(name, value), value):
+            number += 1
+            name = f"{shown}\x00{number}"
         return name
 
     def named(self) -> tuple[Variant, ...]:
@@ -128,7 +121,7 @@ def _read(setting: Setting, data: dict[Any, Any]) -> None:
     if "v" in data and not isinstance(data["v"], dict):
         raise Malformed("CONFIG-VERSION", "the setting's value ('v') is written as in config JSON v5", origin, _V5)
     setting.type = choice(data, "t", "a setting's type", len(_TYPES), origin)
-    setting.variants = Variants(notes)
+    setting.variants = Variants()
     with notes.collected():
         setting.default = _served(setting, data, origin)
     with notes.collected():
@@ -157,7 +150,7 @@ def _served(setting: Setting, data: dict[Any, Any], origin: Origin) -> str:
     """The name of the variant that a value and its variation id make."""
     if setting.variants is None or setting.type is None:
         raise ValueError("values are read after the type")
-    return setting.variants.add(value_of(data, setting.type, origin), data.get("i"), origin)
+    return setting.variants.add(value_of(data, setting.type, origin), data.get("i"))
 
 
 def value_of(data: dict[Any, Any], kind: int, origin: Origin) -> Any:
