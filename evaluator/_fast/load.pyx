@@ -210,6 +210,7 @@ cdef int check_operand(Program p, Marks* marks, const condition_row* row, uint8_
             check_automaton(p, marks, row.payload)
     elif op == OP_DIGEST:
         inside(row.offset, row.length, p.counts[SECTION_TEXT], "a condition's salt lies outside the text")
+        inside(row.payload, row.count > 0, p.counts[SECTION_TEXT], "a condition's digests lie outside the text")  # no wrapping below
         inside(row.payload, 36 * <uint64_t>row.count, p.counts[SECTION_TEXT], "a condition's digests lie outside the text")
     elif op == OP_IN_TEXT_SMALL:
         inside(row.offset, row.count, p.counts[SECTION_TEXT_REFS], "a condition's texts don't exist")

@@ -14,7 +14,7 @@ from evaluator.snapshot import opcodes as codes
 
 
 def converted(flags: int, value: object) -> Any:
-    """The value that the attribute's flags ask for; UNUSABLE where there is none. What is missing, null or unusable stays so."""
+    """The value that the attribute's flags ask for; UNUSABLE where there is none. What is missing or null stays so."""
     how = flags & codes.ATTRIBUTE_CONVERSION
     value = plain(value)
     if how == 0 or value is None or value is MISSING:

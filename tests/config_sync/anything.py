@@ -127,7 +127,8 @@ class Projects:
     def _attributes(self) -> Strategy:
         names = self.some(["p", "q", "targetingKey"], "", "\ud800")
         paths = self.some([(), ("p", "k"), ("p", 0)], ("x",) * 40, ("\ud800",))
-        plain = st.builds(ir.Attribute, names, paths, empty_is_missing=st.booleans())
+        conversions = self.some([0, 0, *range(2, codes.ATTRIBUTE_LAST_CONVERSION + 1, 2)], 3, 12)
+        plain = st.builds(ir.Attribute, names, paths, empty_is_missing=st.booleans(), convert=conversions)
         return st.one_of(plain, plain, st.builds(ir.Attribute, names, fallback=plain))
 
     def _expressions(self) -> Strategy:
@@ -185,6 +186,7 @@ _MEMBERS = st.one_of(
     st.lists(_NUMBERS[0] | _TEXTS[0] | st.booleans() | st.none(), max_size=8).map(tuple),
     st.integers(1, 60).map(lambda count: tuple(f"customer-{number}" for number in range(count))),
 )
+_PARTS = st.tuples(st.none() | st.integers(0, 9), st.binary(min_size=32, max_size=32))
 _WINDOWS = (
     st.builds(
         ir.Window,
@@ -220,4 +222,8 @@ OPERANDS: dict[str, tuple[Strategy, Strategy]] = {
     "contains_any": _LISTS,
     "path": (st.tuples(st.sampled_from([("k",), ("k", 0), ()]), _json()), st.just("k")),
     "exists": (st.none(), st.none()),
+    "digest": (
+        st.builds(ir.Digests, _TEXTS[0], st.lists(_PARTS, max_size=3).map(tuple)),
+        st.sampled_from([ir.Digests("", ((0, b""),)), ir.Digests("", ((-1, bytes(32)),)), ir.Digests("\ud800", ()), "text"]),
+    ),
 }

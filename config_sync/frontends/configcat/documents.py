@@ -55,7 +55,7 @@ class Setting(msgspec.Struct):
 
 
 class Variants:
-    """The values that a setting serves, under their variation ids. An id may stand for several values, and there may be none."""
+    """The values that a setting serves, under their variation ids. An id may stand for several, and there may be none."""
 
     def __init__(self) -> None:
         self._values: dict[str, Any] = {}
@@ -92,7 +92,8 @@ def read_settings(sources: Iterable[Source], diagnostics: Diagnostics) -> dict[s
         with notes.collected():
             for setting, data in _document(source, diagnostics, notes):
                 if setting.key in settings:
-                    message = f"the setting {setting.key!r} is in {settings[setting.key].origin.document!r} too; this one counts"
+                    other = settings[setting.key].origin.document
+                    message = f"the setting {setting.key!r} is in {other!r} too; this one counts"
                     diagnostics.warning("SHADOWED-FLAG", message, setting.origin, "remove the other")
                 with setting.notes.collected():
                     _read(setting, mapping(data, "a setting", setting.origin))
@@ -150,7 +151,8 @@ def _served(setting: Setting, data: dict[Any, Any], origin: Origin) -> str:
     """The name of the variant that a value and its variation id make."""
     if setting.variants is None or setting.type is None:
         raise ValueError("values are read after the type")
-    return setting.variants.add(value_of(data, setting.type, origin), data.get("i"))
+    name: str = setting.variants.add(value_of(data, setting.type, origin), data.get("i"))
+    return name
 
 
 def value_of(data: dict[Any, Any], kind: int, origin: Origin) -> Any:

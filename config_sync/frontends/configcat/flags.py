@@ -4,7 +4,7 @@ from typing import Any
 
 from config_sync import ir
 from config_sync.frontends.configcat.comparators import attribute, user_condition
-from config_sync.frontends.configcat.documents import Config, RuleDraft, Setting, Variants, value_of
+from config_sync.frontends.configcat.documents import Config, RuleDraft, Setting, value_of
 from config_sync.frontends.configcat.reading import Item, Malformed, Notes, choice, items, mapping, text
 from config_sync.ir import Condition, Origin
 from config_sync.passes.graph import cyclic, dependencies_first
