@@ -1,7 +1,7 @@
 """ConfigCat's own matrices and evaluation tests (docs/dialects/configcat.md).
 
-A matrix is a table of users and settings: each cell is a case, a column (one setting) a test. A cell is a value, or in one matrix
-a variation id.
+A matrix is a table of users and settings: each cell is a case, a column (one setting) a test. A cell is a value, or a variation
+id (``matrix-index.json`` says which).
 """
 
 import csv
