@@ -89,7 +89,6 @@ WRONG: list[tuple[Any, str]] = [
     (setting(rule(user("a", 0, s="x"))), "MISSING-FIELD"),
     (setting(rule(user("a", 0, l=["x", 5]))), "WRONG-TYPE"),
     (setting(rule(user("a", 10, d="5"))), "WRONG-TYPE"),
-    (setting(rule(user("a", 10, d=Decimal("1e400")))), "INVALID-OPERAND"),
     (setting(rule(user("a", 22, l=["-1_" + "0" * 64]))), "INVALID-OPERAND"),
     (setting(rule({"s": {"s": 0, "c": 2}})), "INVALID-VALUE"),
     (setting(rule({"s": {"s": -1, "c": 0}})), "UNKNOWN-SEGMENT"),

@@ -134,11 +134,8 @@ def _number_order(operator: str, convert: int = codes.ATTRIBUTE_AS_NUMBER) -> Ca
     """Both sides are doubles."""
 
     def read(asked: Asked) -> Condition:
-        try:
-            operand = float(number(asked.data.get("d"), "the value compared with ('d')", asked.origin))
-        except OverflowError:
-            raise Malformed("INVALID-OPERAND", "the number compared with is too large for a double", asked.origin) from None
-        return asked.test(operator, convert, operand)
+        operand = number(asked.data.get("d"), "the value compared with ('d')", asked.origin)
+        return asked.test(operator, convert, float(operand))
 
     return read
 

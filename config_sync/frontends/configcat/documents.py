@@ -6,7 +6,6 @@ conditions, then ``flags`` with those.
 
 import math
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -162,8 +161,8 @@ def value_of(data: dict[Any, Any], kind: int, origin: Origin) -> Any:
     if data.get("v") is None:
         raise Malformed("MISSING-FIELD", "a value ('v') is missing", origin)
     value = mapping(data["v"], "a value ('v')", origin.child("v")).get(field)
-    if field in "id" and not isinstance(value, bool) and isinstance(value, int | float | Decimal):
-        return number(value, "a value", origin.child("v"))
+    if field in "id" and not isinstance(value, bool) and isinstance(value, int | float):
+        return value
     if field in "id" or type(value) is not (bool if field == "b" else str):
         message = f"the setting's type is {kind}, so its values are a {name} ({field!r})"
         raise Malformed("VARIANT-TYPE", message, origin.child("v"), "make type and value agree")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import Any
 
 from config_sync.diagnostics import Diagnostics
@@ -78,9 +77,7 @@ def texts(data: dict[Any, Any], field: str, what: str, origin: Origin) -> list[s
 
 
 def number(value: Any, what: str, origin: Origin) -> int | float:
-    """An integer or a float; DynamoDB's decimals count."""
-    if isinstance(value, Decimal):
-        value = int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
+    """An integer or a float; sources leave no others."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Malformed("WRONG-TYPE", f"{what} is a number, not {_name(value)}", origin)
     return value
@@ -89,8 +86,6 @@ def number(value: Any, what: str, origin: Origin) -> int | float:
 def choice(data: dict[Any, Any], field: str, what: str, count: int, origin: Origin) -> int:
     """A code from 0 on, below ``count``."""
     value = data.get(field)
-    if isinstance(value, Decimal) and value == value.to_integral_value():
-        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < count:
         shown = repr(value)[:40]
         raise Malformed("INVALID-VALUE", f"{what} ({field!r}) is a number from 0 to {count - 1}, not {shown}", origin)
