@@ -11,7 +11,7 @@ import msgspec
 
 from config_sync import ir
 from config_sync.instants import instant
-from evaluator.snapshot.describe import instant_text
+from evaluator.snapshot.words import instant_text
 
 
 class Codec(NamedTuple):
@@ -79,14 +79,28 @@ def _read_path(value: Any) -> Any:
     return tuple(path), value["expected"]
 
 
+def _write_digests(operand: Any) -> Any:
+    return {"salt": operand.salt, "sha256": [[length, digest.hex()] for length, digest in operand.items]}
+
+
+def _read_digests(value: Any) -> Any:
+    try:
+        items = tuple((length, bytes.fromhex(digest)) for length, digest in value["sha256"])
+        return ir.Digests(value["salt"], items)
+    except (TypeError, ValueError, KeyError):
+        raise ValueError("{salt: a text, sha256: [[bytes in the part or null, hexadecimal digits], …]}") from None
+
+
 _PLAIN = Codec(_write_plain, _read_plain)
 _ITSELF = Codec(lambda operand: operand, lambda value: value)
 _INSTANT = Codec(_write_instant, _read_instant)
 
 _CODECS: dict[str, Codec] = {
     "equal": _ITSELF,  # a list is the value compared with
+    "order": _ITSELF,  # so it is here
     "time": _INSTANT,
     "now": _INSTANT,
+    "digest": Codec(_write_digests, _read_digests),
     "distance": _struct(ir.Place),
     "window": _struct(ir.Window),
     "path": Codec(lambda operand: {"path": list(operand[0]), "expected": operand[1]}, _read_path),

@@ -16,7 +16,7 @@ import msgspec
 
 from evaluator.snapshot import opcodes as codes
 from evaluator.snapshot.codec import Decoded
-from evaluator.snapshot.describe import strings_of_set, text_of
+from evaluator.snapshot.words import strings_of_set, text_of
 
 CORES = ("pure", "fast")
 SAMPLES = 200  # contexts at most
@@ -122,8 +122,10 @@ def _operand_values(program: Decoded, row: Any) -> list[Any]:
         return [number - 1, number, number + 1, str(number)]
     if row.op in (codes.OP_IN_INTEGER, codes.OP_IN_FLOAT):
         return list(program.numbers[row.offset : row.offset + min(row.count, 20)])
-    if row.op in (codes.OP_EQ_VALUE, codes.OP_CONTAINS_ALL, codes.OP_CONTAINS_ANY):
+    if row.op in (codes.OP_EQ_VALUE, codes.OP_CONTAINS_ALL, codes.OP_CONTAINS_ANY, codes.OP_ORDER, codes.OP_WITHIN):
         return [program.values[row.offset]]
+    if row.op == codes.OP_MODULO:
+        return [*program.numbers[row.offset : row.offset + row.count], -1, row.payload + 0.5]
     if row.op == codes.OP_DISTANCE:
         place = program.places[row.offset]
         return [[place.latitude, place.longitude], {"lat": 0, "lon": 0}]

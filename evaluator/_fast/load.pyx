@@ -4,12 +4,11 @@ Inconsistent rows raise SnapshotError. Codes that this core doesn't know are no 
 The work is linear in the file's size, whatever the file says. Used by ``evaluator`` only.
 """
 
-from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from evaluator._fast.checks cimport check_attributes, check_prefix, check_small_tables, check_variants
+from evaluator._fast.checks cimport check_attributes, check_prefix, check_small_tables, check_text_split, check_variants
 from evaluator._fast.generated cimport *
 from evaluator._fast.program cimport Program, broken, inside, is_flat_map
 
@@ -88,20 +87,6 @@ cdef int check_nodes(Program p, Marks* marks) except -1:
                 broken("an expression is nested too deep")
             if marks.node_depth[child] >= marks.node_depth[i - 1]:
                 marks.node_depth[i - 1] = marks.node_depth[child] + 1
-    return 0
-
-
-cdef int check_text_split(Program p, const outcome_row* row) except -1:
-    """A hash of UTF-16 code units: everything in it is UTF-8, so that the kernel needn't check."""
-    if row.unit == UNIT_CBOR:
-        broken("a split hashes bytes as text")
-    try:
-        if row.prefix_length:
-            PyUnicode_DecodeUTF8(p.text + row.prefix, row.prefix_length, NULL)
-        if row.suffix_length:
-            PyUnicode_DecodeUTF8(p.text + row.suffix, row.suffix_length, NULL)
-    except UnicodeDecodeError:
-        broken("a split's prefix or suffix is no text")
     return 0
 
 
@@ -225,6 +210,14 @@ cdef int check_operand(Program p, Marks* marks, const condition_row* row, uint8_
         inside(row.offset, 1, values, "a condition's value doesn't exist")
         if op != OP_EQ_VALUE and type(p.values[row.offset]) is not list:
             broken("a condition's value is no list")
+    elif op == OP_ORDER or op == OP_WITHIN:
+        inside(row.offset, 1, values, "a condition's value doesn't exist")
+        if op == OP_WITHIN and type(p.values[row.offset]) is not list and type(p.values[row.offset]) is not str:
+            broken("a condition's value is neither text nor list")
+    elif op == OP_MODULO:
+        if row.count != 2 or <int64_t>row.payload <= 0:
+            broken("a condition's modulus or its range is wrong")
+        inside(row.offset, row.count, p.counts[SECTION_NUMBERS], "a condition's numbers don't exist")
     elif op == OP_PATH:
         inside(row.offset, 1, len(p.paths), "a condition's path doesn't exist")
         inside(row.length, 1, values, "a condition's value doesn't exist")
@@ -253,7 +246,7 @@ cdef bint has_unknown_comparison(const condition_row* row) noexcept nogil:
         return False
     if row.op == OP_VERSION:
         return not row.mode & (MODE_VERSION_SAME_MINOR | MODE_VERSION_SAME_MAJOR)
-    return row.op == OP_TIME or row.op == OP_LENGTH or row.op == OP_DISTANCE or row.op == OP_NOW
+    return row.op == OP_TIME or row.op == OP_LENGTH or row.op == OP_DISTANCE or row.op == OP_NOW or row.op == OP_ORDER
 
 
 cdef int check_condition(Program p, Marks* marks, uint32_t index) except -1:

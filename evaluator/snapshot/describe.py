@@ -5,38 +5,28 @@ A *program-like* object has the sections of ``layout.SECTIONS`` as attributes: l
 ``variant_names`` and ``values``. Nothing here is asked while evaluating.
 """
 
-import json
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from evaluator.snapshot import opcodes as codes
+from evaluator.snapshot.words import (
+    COMPARISONS,
+    CONVERSIONS,
+    ENDS,
+    EPOCH,
+    HASHES,
+    SPACES,
+    UNITS,
+    WIDTHS,
+    instant_text,
+    listed,
+    quoted,
+    strings_of_set,
+    text_of,
+)
 
-SHOWN_ITEMS: Final = 8  # of a long list
-SHOWN_CHARACTERS: Final = 120  # of a long text
-
-COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
-HASHES: Final = {
-    value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("HASH_") and name != "HASH_LAST"
-}
-_WIDTHS: Final = {codes.HASH_SHA1_28: 28, codes.HASH_SHA1_60: 60}  # in bits, where it isn't 32
-SPACES: Final = {
-    codes.SPACE_FULL: "of 2^{1}",
-    codes.SPACE_MODULO: "modulo {}",
-    codes.SPACE_MULTIPLY: "of {}",
-    codes.SPACE_ABSOLUTE: "of 2^31, absolute",
-}
-UNITS: Final = {codes.UNIT_TEXT: "text", codes.UNIT_CBOR: "CBOR", codes.UNIT_STRING: "string"}
-_CONVERSIONS: Final = {
-    0: "",
-    codes.ATTRIBUTE_AS_TEXT: " as text",
-    codes.ATTRIBUTE_AS_TRIMMED_TEXT: " trimmed",
-    codes.ATTRIBUTE_AS_NUMBER: " as a number",
-    codes.ATTRIBUTE_AS_SECONDS: " as seconds",
-    codes.ATTRIBUTE_AS_TEXTS: " as a list of texts",
-}
-ENDS: Final = ("next rule", "the default", "an error", "a variant")
 NODES: Final = {
     value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("NODE_") and name != "NODE_LAST"
 }
@@ -47,7 +37,6 @@ _TEXT: Final = {
     codes.OP_ENDS_WITH: "ends with",
 }
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HEADER: Final = struct.Struct("<IIII")
 
 
@@ -68,51 +57,10 @@ def describe_attribute(program: Any, index: int) -> str:
         name = program.attribute_names[row.name]
         if row.path != codes.NONE:
             name = ".".join(str(step) for step in program.paths[row.path])
-        name += _CONVERSIONS.get(row.flags & codes.ATTRIBUTE_CONVERSION, " as something unknown")
+        name += CONVERSIONS.get(row.flags & codes.ATTRIBUTE_CONVERSION, " as something unknown")
         names.append(name + (" (not empty)" if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING else ""))
         index = row.fallback
     return " else ".join(names) or "nothing"
-
-
-def quoted(value: Any) -> str:
-    """A value as JSON, cut where it gets long."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
-
-
-def listed(items: Iterable[Any], count: int) -> str:
-    """The first items, and how many there are when that isn't all. ``items`` may be read lazily."""
-    shown = [quoted(item) for _, item in zip(range(SHOWN_ITEMS), items, strict=False)]
-    more = f", … ({count:,} in all)" if count > len(shown) else ""
-    return (", ".join(shown) or "nothing") + more
-
-
-def text_of(program: Any, offset: int, length: int) -> str:
-    """A slice of ``text``, readable whatever is in it."""
-    data: bytes = bytes(program.text[offset : offset + length])
-    return data.decode(errors="backslashreplace")
-
-
-def instant_text(microseconds: int) -> str:
-    """ISO 8601 in UTC; the bare number where the calendar doesn't reach."""
-    try:
-        return (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        return f"{microseconds} µs"
-
-
-def strings_of_set(sets: bytes, at: int) -> Iterator[str]:
-    """The strings of a hash table in ``sets``, in heap order; ends where the heap does."""
-    _, slots, heap_bytes, _ = _HEADER.unpack_from(sets, at)
-    position = at + _HEADER.size + 4 * slots
-    end = min(position + heap_bytes, len(sets))
-    while position + 2 <= end:
-        length = int.from_bytes(sets[position : position + 2], "little")
-        yield bytes(sets[position + 2 : position + 2 + length]).decode(errors="backslashreplace")
-        position += 2 + length
 
 
 def _signed(bits: int) -> int:
@@ -171,10 +119,6 @@ def _is_null(program: Any, row: Any) -> str:
 
 def _exists(program: Any, row: Any) -> str:
     return f"{_subject(program, row)} is there"
-
-
-def _equal_value(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} = {quoted(program.values[row.offset])}"
 
 
 def _in_order(program: Any, row: Any) -> str:
@@ -249,7 +193,28 @@ def _expression(program: Any, row: Any) -> str:
 def _contains_values(program: Any, row: Any) -> str:
     items = program.values[row.offset]
     which = "all" if row.op == codes.OP_CONTAINS_ALL else "any"
-    return f"{_subject(program, row)} contains {which} of {listed(items, len(items))}"
+    parts = " (of a text its parts, of a map its keys)" if row.mode & codes.MODE_CONTAINER else ""
+    return f"{_subject(program, row)} contains {which} of {listed(items, len(items))}{parts}{_loosely(row)}"
+
+
+def _by_value(program: Any, row: Any) -> str:  # EQ_VALUE has no comparison in its mode, so "="
+    return f"{_subject(program, row)} {_comparison(row)} {quoted(program.values[row.offset])}{_loosely(row)}"
+
+
+def _within(program: Any, row: Any) -> str:
+    whole = program.values[row.offset]
+    if isinstance(whole, str):
+        return f"{_subject(program, row)} is a part of {quoted(whole)}"
+    return f"{_subject(program, row)} has nothing but {listed(whole, len(whole))}{_loosely(row)}"
+
+
+def _loosely(row: Any) -> str:
+    return " (true is 1)" if row.mode & codes.MODE_BOOLEAN_NUMBER else ""
+
+
+def _modulo(program: Any, row: Any) -> str:
+    first, last = map(_signed, program.numbers[row.offset : row.offset + row.count])
+    return f"{_subject(program, row)} modulo {_signed(row.payload)} is in {first}-{last}"
 
 
 def _digest(program: Any, row: Any) -> str:
@@ -285,7 +250,7 @@ def describe_split(program: Any, split: Any) -> str:
     parts.append(quoted(text_of(program, split.suffix, split.suffix_length)) if split.suffix_length else "")
     hashed = " + ".join(part for part in parts if part)
     seed = f"seed {split.seed}, " if split.hash == codes.HASH_MURMUR3_32 else ""
-    space = SPACES.get(split.space, f"in space {split.space}").format(split.total, _WIDTHS.get(split.hash, 32))
+    space = SPACES.get(split.space, f"in space {split.space}").format(split.total, WIDTHS.get(split.hash, 32))
     return f"bucket of {HASHES.get(split.hash, f'hash {split.hash}')}({seed}{hashed}) {space}"
 
 
@@ -344,7 +309,7 @@ def _minute(minute: int) -> str:
 
 def _date(day: int) -> str:
     try:
-        return (_EPOCH + timedelta(days=day)).date().isoformat()
+        return (EPOCH + timedelta(days=day)).date().isoformat()
     except OverflowError:
         return f"day {day}"
 
@@ -369,7 +334,7 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_IN_FLOAT: _in_numbers,
     codes.OP_EQ_BOOLEAN: _equal_boolean,
     codes.OP_IS_NULL: _is_null,
-    codes.OP_EQ_VALUE: _equal_value,
+    codes.OP_EQ_VALUE: _by_value,
     codes.OP_LESS: _in_order,
     codes.OP_LESS_EQUAL: _in_order,
     codes.OP_GREATER: _in_order,
@@ -391,5 +356,8 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_CONTAINS_ANY: _contains_values,
     codes.OP_PATH: _path,
     codes.OP_EXISTS: _exists,
+    codes.OP_ORDER: _by_value,
+    codes.OP_WITHIN: _within,
+    codes.OP_MODULO: _modulo,
     codes.OP_DIGEST: _digest,
 }

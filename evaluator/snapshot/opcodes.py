@@ -43,10 +43,13 @@ OP_CONTAINS_ALL = 27
 OP_CONTAINS_ANY = 28
 OP_PATH = 29
 OP_EXISTS = 30
-OP_DIGEST = 31
-OP_LAST = 31
+OP_ORDER = 31
+OP_WITHIN = 32
+OP_MODULO = 33
+OP_DIGEST = 34
+OP_LAST = 34
 
-# Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE and NOW.
+# Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE, NOW and ORDER.
 CMP_EQ = 0
 CMP_NE = 1
 CMP_LT = 2
@@ -59,6 +62,8 @@ CMP_MASK = 7
 MODE_INTEGER = 1  # numbers: the payload is an i64, not a double
 MODE_COERCE_TEXT = 2  # numbers: a numeric string counts as its number
 MODE_CASEFOLD = 1  # text: compare after Unicode case folding (operand already folded)
+MODE_BOOLEAN_NUMBER = 8  # EQ_VALUE, CONTAINS_ALL, CONTAINS_ANY, ORDER, WITHIN: booleans are the numbers 0 and 1
+MODE_CONTAINER = 16  # CONTAINS_ALL, CONTAINS_ANY: a text contains its parts, a map its keys
 MODE_FROM_END = 1  # digests: of the last bytes, not the first
 MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
 MODE_VERSION_PARTIAL = 16  # versions: "1" and "1.2" mean 1.0.0 and 1.2.0
@@ -123,7 +128,7 @@ KIND_INTEGER = 3
 KIND_FLOAT = 4
 KIND_OBJECT = 5
 
-# Attribute flags: a bit, and what the value is turned into before anybody looks at it (docs/snapshot-format.md, section 4.8).
+# Attribute flags: a bit, and what the value is turned into before anybody looks at it (docs/snapshot-format.md, section 4.9).
 ATTRIBUTE_EMPTY_IS_MISSING = 1
 ATTRIBUTE_AS_TEXT = 2  # as Python writes it, numbers and lists of texts as JSON does
 ATTRIBUTE_AS_TRIMMED_TEXT = 4  # strings only, without blanks around them

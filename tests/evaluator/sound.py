@@ -52,6 +52,9 @@ def sound() -> Tables:
         codes.OP_CONTAINS_ALL: {"offset": listed},
         codes.OP_CONTAINS_ANY: {"offset": listed},
         codes.OP_PATH: {"offset": 1, "length": listed},
+        codes.OP_ORDER: {"offset": flat},
+        codes.OP_WITHIN: {"offset": listed},
+        codes.OP_MODULO: {"count": 2, "payload": 7},
         codes.OP_DIGEST: text | {"count": 1, "payload": t.text(struct.pack("<I", codes.DIGEST_WHOLE) + bytes(32))[0]},
     }
     ops = [op for op in range(1, codes.OP_LAST + 1) if op != codes.OP_PREREQUISITE]

@@ -1,4 +1,4 @@
-"""What attributes are turned into before operators see them, and digests (docs/snapshot-format.md, section 4.8)."""
+"""What attributes are turned into before operators see them, and digests (docs/snapshot-format.md, section 4.9)."""
 
 import datetime
 import decimal

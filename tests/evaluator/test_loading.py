@@ -12,8 +12,6 @@ from evaluator.snapshot import opcodes as codes
 from tests.evaluator.builder import Tables, bits
 from tests.evaluator.sound import NONE, NONE_16, sound
 
-COUNT = codes.OP_LAST - 1  # of the first rule's conditions: one for each operator but PREREQUISITE, which comes after them
-
 
 def condition_of(op: int) -> int:
     return next(index for index, row in enumerate(sound().rows["conditions"]) if row["op"] == op)
@@ -68,7 +66,7 @@ def too_many_prerequisites(tables: Tables) -> None:
 def too_many_references(tables: Tables) -> None:
     """2 ** 24 checks of conditions from a few kilobytes."""
     for _ in range(1000):
-        tables.add("rules", first_condition=0, condition_count=COUNT, outcome=0, id=NONE)
+        tables.add("rules", first_condition=0, condition_count=ROWS, outcome=0, id=NONE)
     for number in range(600):
         tables.flag(f"z{number:04}", 0, [0] * 1, [0], rule_count=len(tables.rows["rules"]))
     for flag in tables.rows["flags"][2:]:
@@ -86,6 +84,7 @@ def not_text(part: str) -> Change:
 
 
 TEXT_END = 1 << 20
+ROWS = codes.OP_LAST - 1  # conditions of the first flag: every operator but PREREQUISITE, which is the second's
 BROKEN: dict[str, Change] = {
     # the body
     "meta no map": body("meta", []),
@@ -125,12 +124,12 @@ BROKEN: dict[str, Change] = {
     "a flag's key text": field("flags", 0, key_json=TEXT_END),
     "a flag's metadata text": field("flags", 0, metadata_json=0, metadata_json_length=TEXT_END),
     # rules and jumps
-    "a rule's conditions": field("rules", 0, condition_count=COUNT + 2),
+    "a rule's conditions": field("rules", 0, condition_count=ROWS + 2),
     "a rule's outcome": field("rules", 0, outcome=99),
     "a rule's id": field("rules", 0, id=1),
     "a jump to itself": field("conditions", 0, on_true=0),
-    "a jump past the end": field("conditions", COUNT - 1, on_unknown=1),
-    "a jump far past the end": field("conditions", 0, on_missing=COUNT),
+    "a jump past the end": field("conditions", ROWS - 1, on_unknown=1),
+    "a jump far past the end": field("conditions", 0, on_missing=ROWS),
     "a jump almost a code": field("conditions", 0, on_false=0xFFFD),
     # conditions
     "an attribute": operand(codes.OP_EXISTS, attribute=2),
@@ -154,6 +153,15 @@ BROKEN: dict[str, Change] = {
     "a value": operand(codes.OP_EQ_VALUE, offset=99),
     "a list": operand(codes.OP_CONTAINS_ALL, offset=99),
     "a list no list": operand(codes.OP_CONTAINS_ANY, offset=0),
+    "an order's value": operand(codes.OP_ORDER, offset=99),
+    "a whole": operand(codes.OP_WITHIN, offset=99),
+    "a whole that has no parts": both(
+        body("values", [*sound().values, 5]), operand(codes.OP_WITHIN, offset=len(sound().values))
+    ),
+    "a modulus of zero": operand(codes.OP_MODULO, payload=0),
+    "a negative modulus": operand(codes.OP_MODULO, payload=1 << 63),
+    "remainders too few": operand(codes.OP_MODULO, count=1),
+    "remainders not there": operand(codes.OP_MODULO, offset=5),
     "an automaton": operand(codes.OP_MATCHES, payload=99),
     "an automaton far out": operand(codes.OP_MATCHES, payload=2**61 + 1),
     "an automaton without classes": patch("automata", 4, struct.pack("<I", 0)),
@@ -172,12 +180,12 @@ BROKEN: dict[str, Change] = {
     "an expression": operand(codes.OP_EXPRESSION, offset=99),
     "a path": operand(codes.OP_PATH, offset=2),
     "a path's value": operand(codes.OP_PATH, length=99),
-    "a prerequisite": field("conditions", COUNT, payload=2),
-    "a prerequisite wrapping": field("conditions", COUNT, payload=2**32),
-    "a prerequisite's variants": field("conditions", COUNT, count=3),
+    "a prerequisite": field("conditions", ROWS, payload=2),
+    "a prerequisite wrapping": field("conditions", ROWS, payload=2**32),
+    "a prerequisite's variants": field("conditions", ROWS, count=3),
     "a prerequisite's variant": lambda t: t.numbers.__setitem__(5, 2),
     "a prerequisite of its own rank": field("flags", 1, rank=0),
-    "a prerequisite of itself": field("conditions", COUNT, payload=1),
+    "a prerequisite of itself": field("conditions", ROWS, payload=1),
     "prerequisites without end": too_many_prerequisites,
     # outcomes
     "a constant": field("outcomes", 0, variant=2),
@@ -267,11 +275,11 @@ HARMLESS: dict[str, Change] = {
         field("outcomes", 2, prefix=NONE, suffix=NONE, first_range=NONE, range_count=0),
         field("nodes", 1, first_child=0),
     ),
-    "unknown mode bits": both(*(field("conditions", index, mode=0x80) for index in range(COUNT))),
+    "unknown mode bits": both(*(field("conditions", index, mode=0x80) for index in range(ROWS))),
     "reserved fields": both(field("flags", 0, reserved=1), field("rules", 0, reserved=1), field("variants", 0, reserved_3=1)),
     "unknown meta": lambda t: t.meta.update(new=[1]),
     "unused variant of ON_VARIANT": field("outcomes", 2, on_missing=codes.ON_ERROR, variant=NONE),
-    "shared conditions": lambda t: t.rows["rules"][1].update(first_condition=0, condition_count=COUNT),
+    "shared conditions": lambda t: t.rows["rules"][1].update(first_condition=0, condition_count=ROWS),
     "shared ranges": lambda t: t.split(0, [], first_range=0, range_count=3),
     "a window without attribute": operand(codes.OP_WINDOW, attribute=NONE_16),
     "an attribute nobody asks": operand(codes.OP_NOW, attribute=0),
