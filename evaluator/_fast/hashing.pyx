@@ -178,14 +178,16 @@ cdef object canonical_text(object value):
     cdef double seconds
     if isinstance(value, float):
         return float_text(float.__pos__(value))
-    if isinstance(value, int) and int.bit_length(value) > MAX_INTEGER_BITS:
-        raise ValueError
+    if isinstance(value, int) and int.bit_length(value) <= MAX_INTEGER_BITS:
+        return str(value)
     texts = texts_of(value)
     if texts is not None:
         from evaluator.json_text import render
 
         return render(texts)
-    return float_text(seconds) if not isinstance(value, int) and instant_seconds(value, &seconds) else str(value)
+    if isinstance(value, int) or not instant_seconds(value, &seconds):
+        raise ValueError
+    return float_text(seconds)
 
 
 cdef object conversion(int how, object value):

@@ -34,15 +34,10 @@ def _as_text(value: Any) -> str:
         return _float_text(value)
     if isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
         raise ValueError("too long an integer")
-    if isinstance(value, list | tuple):
-        return _list_text(value)
-    instant = None if _is_plain(value) else as_instant(value)
-    return str(value) if instant is None else _float_text(_seconds(instant))
-
-
-def _is_plain(value: object) -> bool:
-    """Whether it has a kind, and so is no object that might be an instant."""
-    return isinstance(value, int | set | frozenset | dict)
+    if isinstance(value, int):
+        return str(value)
+    instant = None if isinstance(value, list | tuple) else as_instant(value)
+    return _list_text(value) if instant is None else _float_text(_seconds(instant))
 
 
 def _float_text(value: float) -> str:
@@ -54,11 +49,8 @@ def _float_text(value: float) -> str:
     return str(int(value)) if value.is_integer() and "e" not in text else text
 
 
-def _list_text(value: list[Any] | tuple[Any, ...]) -> str:
-    try:
-        return json.dumps(_texts(value), ensure_ascii=False, separators=(",", ":"))
-    except TypeError:
-        return str(value)
+def _list_text(value: Any) -> str:
+    return json.dumps(_texts(value), ensure_ascii=False, separators=(",", ":"))
 
 
 def _as_trimmed_text(value: Any) -> str:

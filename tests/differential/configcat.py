@@ -198,4 +198,6 @@ def explained(dialect: str, question: Question, found: Answer, answer: Answer) -
     numeric = [item["a"] for item in conditions if item["c"] in (*range(10, 16), 18, 19)]
     if found.reason == "ERROR" and any(isinstance(question.context.get(name), list | dict) for name in numeric):
         return "the SDK fails on a list or mapping where it needs a number"
+    if any(isinstance(value, dict) or (isinstance(value, list) and 1 in value) for value in question.context.values()):
+        return "the SDK writes a mapping, or a list with a number in it, as Python does"
     return None

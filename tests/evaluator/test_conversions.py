@@ -21,13 +21,6 @@ INSTANT = datetime.datetime(2023, 3, 31, 23, 59, 59, 999000)  # naive on purpose
 EAST = datetime.timezone(datetime.timedelta(hours=2))
 
 
-class Broken:
-    """An object that can't be written down."""
-
-    def __str__(self) -> str:
-        raise RuntimeError("broken")
-
-
 ROWS: list[tuple[int, Any, Any]] = [
     (TEXT, "", ""),
     (TEXT, Text("US"), "US"),
@@ -52,11 +45,11 @@ ROWS: list[tuple[int, Any, Any]] = [
     (TEXT, ["a", Text("b")], '["a","b"]'),
     (TEXT, ("ä",), '["ä"]'),
     (TEXT, ["+<>%\"'\\/\t\r\n😀"], '["+<>%\\"\'\\\\/\\t\\r\\n😀"]'),
-    (TEXT, ["a", 1], "['a', 1]"),
-    (TEXT, {"a": 1}, "{'a': 1}"),
-    (TEXT, decimal.Decimal("1.50"), "1.50"),
-    (TEXT, Moment(5), "Moment(5)"),
-    (TEXT, Broken(), UNUSABLE),
+    (TEXT, ["a", 1], UNUSABLE),
+    (TEXT, {"a": 1}, UNUSABLE),
+    (TEXT, {"a"}, UNUSABLE),
+    (TEXT, decimal.Decimal("1.50"), UNUSABLE),
+    (TEXT, Moment(5), UNUSABLE),
     (TEXT, "\ud800", UNUSABLE),
     (TRIMMED, "\u00a0 1.2.3\n", "1.2.3"),
     (TRIMMED, "  ", ""),
