@@ -139,7 +139,7 @@ def _attribute_problem(attribute: ir.Attribute) -> Problem | None:
         fallbacks, following = fallbacks + 1, following.fallback
     if fallbacks > MAX_FALLBACKS:
         return "LIMIT-FALLBACKS", f"an attribute has more than {MAX_FALLBACKS} fallbacks"
-    if attribute.convert not in range(0, codes.ATTRIBUTE_LAST_CONVERSION + 1, 2):
+    if attribute.convert not in range(0, codes.ATTRIBUTE_LAST_CONVERSION + 1, codes.ATTRIBUTE_AS_TEXT):
         return "INVALID-ATTRIBUTE", "an attribute is converted into something that doesn't exist"
     if len(attribute.path) > MAX_PATH_STEPS:
         return "LIMIT-PATH", f"a path has more than {MAX_PATH_STEPS} steps"

@@ -1,4 +1,4 @@
-"""What an attribute's value is turned into before an operator sees it (docs/snapshot-format.md, section 4.9).
+"""What an attribute's value is turned into before an operator sees it (docs/snapshot-format.md, section 4.10).
 
 Used by ``_pure.walk`` only.
 """

@@ -46,8 +46,9 @@ OP_EXISTS = 30
 OP_ORDER = 31
 OP_WITHIN = 32
 OP_MODULO = 33
-OP_DIGEST = 34
-OP_LAST = 34
+OP_IN_NETWORK = 34
+OP_DIGEST = 35
+OP_LAST = 35
 
 # Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE, NOW and ORDER.
 CMP_EQ = 0
@@ -61,7 +62,10 @@ CMP_MASK = 7
 # Mode bits, per operator family.
 MODE_INTEGER = 1  # numbers: the payload is an i64, not a double
 MODE_COERCE_TEXT = 2  # numbers: a numeric string counts as its number
+MODE_EXACT_TEXT = 4  # numbers, with MODE_COERCE_TEXT: no blanks around a numeric string
 MODE_CASEFOLD = 1  # text: compare after Unicode case folding (operand already folded)
+MODE_LOWERCASE = 2  # text: compare after Unicode's full lower-casing (operand already in lower case)
+MODE_INSTANT_FULL = 8  # TIME and WINDOW: a string must have seconds and a zone
 MODE_BOOLEAN_NUMBER = 8  # EQ_VALUE, CONTAINS_ALL, CONTAINS_ANY, ORDER, WITHIN: booleans are the numbers 0 and 1
 MODE_CONTAINER = 16  # CONTAINS_ALL, CONTAINS_ANY: a text contains its parts, a map its keys
 MODE_FROM_END = 1  # digests: of the last bytes, not the first
@@ -128,15 +132,22 @@ KIND_INTEGER = 3
 KIND_FLOAT = 4
 KIND_OBJECT = 5
 
-# Attribute flags: a bit, and what the value is turned into before anybody looks at it (docs/snapshot-format.md, section 4.9).
+# Attribute flags: a bit, and what the value is turned into before anybody looks at it (docs/snapshot-format.md, section 4.10).
 ATTRIBUTE_EMPTY_IS_MISSING = 1
-ATTRIBUTE_AS_TEXT = 2  # as Python writes it, numbers and lists of texts as JSON does
-ATTRIBUTE_AS_TRIMMED_TEXT = 4  # strings only, without blanks around them
-ATTRIBUTE_AS_NUMBER = 6  # a double
-ATTRIBUTE_AS_SECONDS = 8  # the same, or an instant's seconds since the epoch
-ATTRIBUTE_AS_TEXTS = 10  # a list of texts, or the JSON text of one
-ATTRIBUTE_CONVERSION = 14  # where the five above are
-ATTRIBUTE_LAST_CONVERSION = 10
+ATTRIBUTE_NULL_IS_MISSING = 2
+ATTRIBUTE_AS_TEXT = 4  # as Python writes it, numbers and lists of texts as JSON does
+ATTRIBUTE_AS_TRIMMED_TEXT = 8  # strings only, without blanks around them
+ATTRIBUTE_AS_NUMBER = 12  # a double
+ATTRIBUTE_AS_SECONDS = 16  # the same, or an instant's seconds since the epoch
+ATTRIBUTE_AS_TEXTS = 20  # a list of texts, or the JSON text of one
+ATTRIBUTE_CONVERSION = 28  # where the five above are
+ATTRIBUTE_LAST_CONVERSION = 20
+
+# Variant flags.
+VARIANT_IS_ON = 1  # to a boolean question, a value that is no boolean answers true
+
+# A network in `numbers`: version * 256 + prefix length; the address in 128 bits (IPv4 in the highest 32), high half first.
+NETWORK_NUMBERS = 3
 
 # Window flags.
 WINDOW_MINUTES = 1

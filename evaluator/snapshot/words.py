@@ -3,7 +3,6 @@
 import json
 import struct
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from evaluator.snapshot import opcodes as codes
@@ -32,7 +31,6 @@ CONVERSIONS: Final = {
     codes.ATTRIBUTE_AS_TEXTS: " as a list of texts",
 }
 ENDS: Final = ("next rule", "the default", "an error", "a variant")
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HEADER: Final = struct.Struct("<IIII")
 
 
@@ -56,14 +54,6 @@ def text_of(program: Any, offset: int, length: int) -> str:
     """A slice of ``text``, readable whatever is in it."""
     data: bytes = bytes(program.text[offset : offset + length])
     return data.decode(errors="backslashreplace")
-
-
-def instant_text(microseconds: int) -> str:
-    """ISO 8601 in UTC; the bare number where the calendar doesn't reach."""
-    try:
-        return (EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        return f"{microseconds} µs"
 
 
 def strings_of_set(sets: bytes, at: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What attributes are turned into before operators see them, and digests (docs/snapshot-format.md, section 4.9)."""
+"""What attributes are turned into before operators see them, and digests (docs/snapshot-format.md, section 4.10)."""
 
 import datetime
 import decimal
@@ -83,7 +83,7 @@ ROWS: list[tuple[int, Any, Any]] = [
     (TEXTS, ["a", None], UNUSABLE),
     (TEXTS, {"a"}, UNUSABLE),
     (TEXTS, '["' + "x" * 65_536 + '"]', UNUSABLE),
-    (codes.ATTRIBUTE_LAST_CONVERSION + 2, "a", UNUSABLE),
+    (codes.ATTRIBUTE_LAST_CONVERSION + 4, "a", UNUSABLE),
 ]
 
 
