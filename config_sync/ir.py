@@ -33,12 +33,17 @@ NOWHERE = Origin("")
 
 
 class Attribute(msgspec.Struct, frozen=True):
-    """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``."""
+    """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``.
+
+    ``convert`` is 0 or an ATTRIBUTE_AS_* code: what the value found here (not the fallback's) becomes.
+    """
 
     name: str
     path: tuple[str | int, ...] = ()
     fallback: "Attribute | None" = None
     empty_is_missing: bool = False
+    null_is_missing: bool = False
+    convert: int = 0
 
 
 TARGETING_KEY = Attribute("targetingKey")
@@ -70,6 +75,21 @@ class Place(msgspec.Struct, frozen=True):
     km_per_unit: float = 1.0
 
 
+class Network(msgspec.Struct, frozen=True):
+    """IP addresses of one version (4 or 6) that share their first ``prefix`` bits with ``address``."""
+
+    version: int
+    address: int
+    prefix: int
+
+
+class Digests(msgspec.Struct, frozen=True):
+    """SHA-256 digests of parts of a text, each followed by ``salt``: (bytes in the part or None for all, digest)."""
+
+    salt: str
+    items: tuple[tuple[int | None, bytes], ...]
+
+
 class Bucketing(msgspec.Struct, frozen=True):
     """How a unit becomes a bucket: hash of ``prefix + unit + suffix``, then the space."""
 
@@ -92,14 +112,14 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     =============================================  ====================================================================
     equal                                          str | int | float | bool | None | list | dict
     one_of                                         tuple of str | int | float | bool | None
-    less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT)
-    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD; operand already folded)
-    matches                                        str: the pattern (``config_sync.regex`` dialect)
-    time                                           int microseconds (``compare``)
+    less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT, MODE_EXACT_TEXT)
+    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD, MODE_LOWERCASE; operand folded; MODE_DECIMAL)
+    matches                                        str: the pattern (``mode``: MODE_CASEFOLD, MODE_DECIMAL, MODE_RUST_SYNTAX)
+    time                                           int microseconds (``compare``; ``mode``: MODE_INSTANT_FULL)
     version                                        str (``compare``; ``mode``: MODE_VERSION_*)
     length                                         int (``compare``)
     distance                                       Place (``compare``)
-    window                                         Window
+    window                                         Window (``mode``: MODE_INSTANT_FULL)
     now                                            int microseconds (``compare``; no attribute)
     contains_all, contains_any                     tuple of JSON values
     order                                          str | int | float | list (``compare``)
@@ -107,6 +127,8 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     modulo                                         (modulus > 0, first, last): the remainder is in first .. last
     path                                           (path: tuple of str | int, expected JSON value)
     exists                                         None
+    in_network                                     tuple of Network
+    digest                                         Digests (``mode``: MODE_FROM_END)
     =============================================  ====================================================================
 
     With MODE_BOOLEAN_NUMBER, ``contains_all``, ``contains_any``, ``order`` and ``within``, and ``equal`` with a list or map,
@@ -221,15 +243,19 @@ UNNAMED_ON, UNNAMED_OFF = "\x00on", ""  # variants of a flag that is merely on o
 
 
 def reported_name(name: str) -> str:
-    """A variant's name as the snapshot has it: empty, and so reported as None, for a name that begins with NUL."""
-    return "" if name.startswith("\x00") else name
+    """A variant's name as the snapshot has it: without what follows a NUL. An empty one is reported as None."""
+    return name.partition("\x00")[0]
 
 
 class Variant(msgspec.Struct, frozen=True):
-    """A named value. Names are unique within a flag; one that begins with NUL, or is empty, is never shown."""
+    """A named value. Names are unique within a flag; only what comes before a NUL is shown, and an empty name isn't.
+
+    ``is_on``: to a boolean question, it answers true if its value is no boolean.
+    """
 
     name: str
     value: Any  # JSON value; None = no value
+    is_on: bool = False
 
 
 class Rule(msgspec.Struct, frozen=True):

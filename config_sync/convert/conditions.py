@@ -84,7 +84,7 @@ class ConditionWriter:
 def test_data(test: ir.Test) -> Data:
     """A test in its short form, if one gives just this test, else in the exact form."""
     source = None if test.attribute is None else attribute_data(test.attribute)
-    value = to_json(test.operator, _storable(test.operand))
+    value = to_json(test.operator, _storable(test.operand) if test.operator in _OF_NUMBERS else test.operand)
     short = _short_form(test, source, value)
     if short is not None:
         return short
@@ -115,6 +115,9 @@ def _short_form(test: ir.Test, source: str | Data | None, value: Any) -> Data | 
             given = {} if word in _WITHOUT_VALUE else {"value": value}
             return {"attribute": source, "operator": word, **given}
     return None
+
+
+_OF_NUMBERS = ("equal", "one_of", "less", "less_equal", "greater", "greater_equal")  # others store values as they are
 
 
 def _storable(operand: Any) -> Any:

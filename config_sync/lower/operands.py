@@ -83,7 +83,7 @@ class Operands:
         if operator in _TEXT_OPERATORS:
             return self._text(_TEXT_OPERATORS[operator], operand, test.mode)
         if operator in _INTEGER_OPERATORS:
-            return Leaf(_INTEGER_OPERATORS[operator], test.compare, payload=signed_bits(operand))
+            return Leaf(_INTEGER_OPERATORS[operator], test.mode | test.compare, payload=signed_bits(operand))
         if operator == "version":
             return self._text(codes.OP_VERSION, operand, test.mode | test.compare)
         if operator in _LIST_OPERATORS:
@@ -95,7 +95,7 @@ class Operands:
         if test.operator == "matches":
             return self._matches(operand, test.mode)
         if test.operator == "window":
-            return Leaf(codes.OP_WINDOW, offset=add_window(tables, operand))
+            return Leaf(codes.OP_WINDOW, test.mode, offset=add_window(tables, operand))
         if test.operator == "distance":
             place = (operand.latitude, operand.longitude, operand.radius, operand.km_per_unit)
             return Leaf(codes.OP_DISTANCE, test.compare, offset=tables.places.intern(*place))
@@ -113,6 +113,11 @@ class Operands:
             return Leaf(codes.OP_MODULO, 0, len(span), numbers, 0, modulus)
         if test.operator == "exists":
             return Leaf(codes.OP_EXISTS)
+        if test.operator == "in_network":
+            first = tables.numbers.intern_run(b"".join(map(_network, operand)))
+            return Leaf(codes.OP_IN_NETWORK, 0, len(operand), first)
+        if test.operator == "digest":
+            return self._digest(operand, test.mode)
         raise ValueError(f"unknown operator {test.operator}")
 
     def _equal(self, operand: Any, mode: int) -> Leaf:
@@ -137,14 +142,21 @@ class Operands:
         return Leaf(op, mode, payload=double_bits(float(value)))
 
     def _matches(self, pattern: str, mode: int) -> Leaf:
-        from config_sync.regex import compile_pattern  # only a project with patterns pays for the import
+        from config_sync.regex import compile_for  # only a project with patterns pays for the import
 
         automaton = self._automata.get((pattern, mode))
         if automaton is None:
-            table = compile_pattern(pattern, bool(mode & codes.MODE_CASEFOLD))
+            table = compile_for(pattern, mode)
             automaton = self._automata[pattern, mode] = self._tables.automata.intern(table) // 8
         offset, length = self._tables.text_span(pattern)
         return Leaf(codes.OP_MATCHES, mode, 0, offset, length, automaton)
+
+    def _digest(self, operand: ir.Digests, mode: int) -> Leaf:
+        """Parts of one length together, so that each is hashed once."""
+        parts = sorted((codes.DIGEST_WHOLE if length is None else length, digest) for length, digest in set(operand.items))
+        items = self._tables.text.intern(b"".join(length.to_bytes(4, "little") + digest for length, digest in parts))
+        offset, length = self._tables.text_span(operand.salt)
+        return Leaf(codes.OP_DIGEST, mode, len(parts), offset, length, items)
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
@@ -177,6 +189,14 @@ class Operands:
             return [Leaf(codes.OP_IN_TEXT_TABLE, offset=offset) for offset in tables]
         refs = [TEXT_REF.packer.pack(len(x), self._tables.text.intern(x), text_prefix(x)) for x in sorted(items)]
         return [Leaf(codes.OP_IN_TEXT_SMALL, 0, len(refs), self._tables.text_refs.intern_run(b"".join(refs)))]
+
+
+def _network(network: ir.Network) -> bytes:
+    """A network's numbers (NETWORK_NUMBERS): its kind, and its address without the bits that don't count."""
+    bits = network.address << (96 if network.version == 4 else 0)
+    bits &= (1 << 128) - (1 << (128 - network.prefix))
+    numbers = (network.version << 8 | network.prefix, bits >> 64, bits & 0xFFFF_FFFF_FFFF_FFFF)
+    return b"".join(map(NUMBER.packer.pack, numbers))
 
 
 def sees_null(chain: list[Leaf]) -> bool:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from config_sync import ir
-from config_sync.limits import MAX_LIST_BYTES, MAX_LIST_ITEM_BYTES, MAX_LIST_ITEMS, MAX_TEXT_BYTES
-from config_sync.passes.values import Problem, first_problem, value_problem
+from config_sync.limits import MAX_LIST_BYTES, MAX_LIST_ITEM_BYTES, MAX_LIST_ITEMS, MAX_SALT_BYTES, MAX_TEXT_BYTES
+from config_sync.passes.values import Problem, first_problem, is_unicode, value_problem
+from evaluator.snapshot import opcodes as codes
 
 _WITHOUT_ATTRIBUTE = ("now", "window")
 _CLOCK_BOUND = 1 << 62  # µs; what instants reach (docs/snapshot-format.md 4.4)
@@ -138,13 +139,13 @@ def _zone_problem(zone: str | None) -> Problem | None:
 
 
 def _pattern(test: ir.Test) -> Problem | None:
-    from config_sync.regex import PatternError, compile_pattern  # only a project with patterns pays for the import
+    from config_sync.regex import PatternError, compile_for  # only a project with patterns pays for the import
 
     problem = _text(test)
     if problem:
         return problem
     try:
-        compile_pattern(test.operand, bool(test.mode & 1))
+        compile_for(test.operand, test.mode)
     except PatternError as error:
         return "INVALID-PATTERN", f"the pattern {test.operand[:60]!r}: {error}"
     return None
@@ -185,6 +186,30 @@ def _path(test: ir.Test) -> Problem | None:
     return value_problem(test.operand[1], "the value compared with")
 
 
+def _networks(test: ir.Test) -> Problem | None:
+    if not isinstance(test.operand, tuple) or not all(isinstance(item, ir.Network) for item in test.operand):
+        return "INVALID-OPERAND", "in_network needs a list of networks"
+    if len(test.operand) > MAX_LIST_ITEMS:
+        return "LIMIT-LIST-ITEMS", f"a list has {len(test.operand)} networks, more than {MAX_LIST_ITEMS}"
+    for network in test.operand:
+        width = {4: 32, 6: 128}.get(network.version, 0)
+        if not (0 <= network.prefix <= width and 0 <= network.address < 1 << width):
+            return "INVALID-OPERAND", "a network has an address of version 4 or 6 and a prefix no longer than that"
+    return None
+
+
+def _digests(test: ir.Test) -> Problem | None:
+    operand = test.operand
+    if not isinstance(operand, ir.Digests):
+        return "INVALID-OPERAND", "digest needs a salt and digests"
+    if len(operand.items) > MAX_LIST_ITEMS:
+        return "LIMIT-LIST-ITEMS", f"a list has {len(operand.items)} digests, more than {MAX_LIST_ITEMS}"
+    if not is_unicode(operand.salt) or len(operand.salt.encode()) > MAX_SALT_BYTES:
+        return "LIMIT-SALT", f"a salt is Unicode text of at most {MAX_SALT_BYTES} bytes"
+    sound = all(len(digest) == 32 and (size is None or 0 <= size < codes.DIGEST_WHOLE) for size, digest in operand.items)
+    return None if sound else ("INVALID-OPERAND", "a digest has 32 bytes, and is of a part with a length")
+
+
 def _nothing(_test: ir.Test) -> Problem | None:
     return None
 
@@ -213,4 +238,6 @@ _CHECKS: dict[str, Callable[[ir.Test], Problem | None]] = {
     "order": _ordered,
     "within": _whole,
     "modulo": _modulo,
+    "in_network": _networks,
+    "digest": _digests,
 }

@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from config_sync.regex.errors import PatternError
+from config_sync.regex.errors import PatternError, UnsupportedPattern
 
 
 class Cursor:
@@ -40,5 +40,15 @@ class Cursor:
         self.position = found + len(end)
         return taken
 
+    def skip_blanks(self) -> None:
+        """Move over white space and comments, as a verbose pattern has them."""
+        while self.peek().isspace() or self.peek() == "#":
+            if self.take() == "#" and self.take_until("\n") is None:
+                self.position = len(self.text)
+
     def fail(self, message: str, position: int | None = None) -> NoReturn:
         raise PatternError(message, self.position if position is None else position)
+
+    def refuse(self, message: str, position: int) -> NoReturn:
+        """What other engines would take."""
+        raise UnsupportedPattern(message, position)

@@ -7,7 +7,7 @@ node: that shares the tails of UTF-8 sequences. Loops are the one place where a 
 from dataclasses import dataclass
 from itertools import groupby
 
-from config_sync.regex.errors import PatternError
+from config_sync.regex.errors import UnsupportedPattern
 from config_sync.regex.limits import MAX_BUILD_STEPS, MAX_PATTERN_STATES
 from config_sync.regex.syntax import Alternate, Anchor, Assertion, Chars, Concat, Empty, Node, Ranges, Repeat
 from config_sync.regex.utf8 import ByteSequence, byte_sequences
@@ -33,6 +33,7 @@ class Guard:
 
     anchor: Anchor
     successor: int
+    unicode: bool = False
 
 
 State = Bytes | Fork | Guard | None
@@ -42,7 +43,10 @@ MATCH = 0
 
 
 class Nfa:
-    """``states`` by number; a search begins at ``start``, which also reads anything and stays where it is."""
+    """``states`` by number; a search begins at ``start``, which also reads anything and stays where it is.
+
+    ``asks_for_words``: some guard is about Unicode's words.
+    """
 
     def __init__(self, tree: Node) -> None:
         self.states: list[State] = [None]
@@ -53,10 +57,11 @@ class Nfa:
         loop = self._fork()
         skip = self._intern(Bytes(((0, 255, loop),)))
         self.start = self._patch(loop, (self._build(tree, MATCH), skip))
+        self.asks_for_words = any(isinstance(state, Guard) and state.unicode for state in self.states)
 
     def _add(self, state: State) -> int:
         if len(self.states) >= MAX_PATTERN_STATES:
-            raise PatternError(f"this needs more than {MAX_PATTERN_STATES} states; shorten it or lower its repeat counts")
+            raise UnsupportedPattern(f"this needs more than {MAX_PATTERN_STATES} states; shorten it or lower its repeat counts")
         self.states.append(state)
         return len(self.states) - 1
 
@@ -77,14 +82,14 @@ class Nfa:
         """The number of a state from which ``node`` leads to ``after``."""
         self._steps += 1
         if self._steps > MAX_BUILD_STEPS:
-            raise PatternError("this pattern's repetitions multiply; lower their counts")
+            raise UnsupportedPattern("this pattern's repetitions multiply; lower their counts")
         match node:
             case Empty():
                 return after
             case Chars(ranges):
                 return self._set(ranges, after)
-            case Assertion(anchor):
-                return self._intern(Guard(anchor, after))
+            case Assertion(anchor, unicode):
+                return self._intern(Guard(anchor, after, unicode))
             case Concat(items):
                 for item in reversed(items):
                     after = self._build(item, after)

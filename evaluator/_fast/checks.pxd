@@ -1,5 +1,6 @@
 # The checks of the tables that only other tables refer to (docs/snapshot-format.md section 5). Inline: ``load`` alone uses them.
 
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.math cimport fabs, isfinite
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -28,6 +29,17 @@ cdef inline int check_zone(Program p, uint32_t zone) except -1:
     for i in range(1, count):
         if load_i64(p.zones + offset + 8 * i) >= load_i64(p.zones + offset + 8 + 8 * i):
             broken("a time zone's transitions don't ascend")
+    return 0
+
+
+cdef inline int check_networks(Program p, const condition_row* row) except -1:
+    cdef uint64_t i, version, prefix, count = NETWORK_NUMBERS * <uint64_t>row.count
+    inside(row.offset, count, p.counts[SECTION_NUMBERS], "a condition's networks don't exist")
+    for i in range(0, count, NETWORK_NUMBERS):
+        version = p.numbers[row.offset + i] >> 8
+        prefix = p.numbers[row.offset + i] & 255
+        if not (version == 4 and prefix <= 32 or version == 6 and prefix <= 128):
+            broken("a condition's network is none")
     return 0
 
 
@@ -96,4 +108,18 @@ cdef inline int check_small_tables(Program p) except -1:
             broken("a place's unit is not positive")
     for i in range(p.counts[SECTION_WINDOWS]):
         check_zone(p, p.windows[i].zone)
+    return 0
+
+
+cdef inline int check_text_split(Program p, const outcome_row* row) except -1:
+    """A hash of UTF-16 code units: everything in it is UTF-8, so that the kernel needn't check."""
+    if row.unit == UNIT_CBOR:
+        broken("a split hashes bytes as text")
+    try:
+        if row.prefix_length:
+            PyUnicode_DecodeUTF8(p.text + row.prefix, row.prefix_length, NULL)
+        if row.suffix_length:
+            PyUnicode_DecodeUTF8(p.text + row.suffix, row.suffix_length, NULL)
+    except UnicodeDecodeError:
+        broken("a split's prefix or suffix is no text")
     return 0

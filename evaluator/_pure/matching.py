@@ -6,26 +6,31 @@ no value; ``walk`` answers them. Used by ``_pure.walk`` only.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from bisect import bisect_left
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from evaluator._pure.hashing import murmur3_32
-from evaluator._pure.operands import as_double, as_integer, number_operand
+from evaluator._pure.networks import is_in_network, parse_address
+from evaluator._pure.operands import DIGEST_ITEM, as_double, as_integer, networks_of, number_operand
 from evaluator._pure.places import as_place, distance, in_window
 from evaluator._pure.rows import ConditionRow
-from evaluator._pure.times import as_instant
+from evaluator._pure.times import as_instant, is_full
 from evaluator._pure.values import (
+    BLANKS,
     MISSING,
     UNORDERED,
     as_items,
     as_number,
     as_text,
     at_path,
+    decimal_text,
     deep_equal,
     dict_keys,
     is_nan,
+    is_unicode,
     order_against,
     plain,
 )
@@ -152,7 +157,7 @@ def _exists(program: Program, row: ConditionRow, value: Any) -> Truth:
 
 def _in_order(program: Program, row: ConditionRow, value: Any) -> Truth:
     number = as_number(value, coerce_text=bool(row.mode & codes.MODE_COERCE_TEXT))
-    if number is None:
+    if number is None or (row.mode & codes.MODE_EXACT_TEXT and isinstance(value, str) and value != value.strip(BLANKS)):
         return None
     operand = number_operand(row)
     if row.op == codes.OP_LESS:
@@ -178,8 +183,15 @@ def _modulo(program: Program, row: ConditionRow, value: Any) -> Truth:
 
 
 def _time(program: Program, row: ConditionRow, value: Any) -> Truth:
-    instant = as_instant(value)
+    instant = instant_for(row, value)
     return None if instant is None else compare(row.mode, order_of(instant, as_integer(row.payload)))
+
+
+def instant_for(row: ConditionRow, value: Any) -> int | None:
+    """The value as an instant, in a string of the form that the row's mode wants."""
+    if row.mode & codes.MODE_INSTANT_FULL and isinstance(value, str) and not is_full(value):
+        return None
+    return as_instant(value)
 
 
 def _version(program: Program, row: ConditionRow, value: Any) -> Truth:
@@ -218,15 +230,23 @@ def _distance(program: Program, row: ConditionRow, value: Any) -> Truth:
 
 
 def _window(program: Program, row: ConditionRow, value: Any) -> Truth:
-    instant = as_instant(value)
+    instant = instant_for(row, value)
     return None if instant is None else in_window(program.windows[row.offset], program.zones, instant)
 
 
 # --- text -------------------------------------------------------------------------------------------------------------------
 
 
+def _text(row: ConditionRow, value: Any) -> str | None:
+    return decimal_text(value) if row.mode & codes.MODE_DECIMAL else as_text(value)
+
+
 def _folded(row: ConditionRow, text: str) -> bytes:
-    return (text.casefold() if row.mode & codes.MODE_CASEFOLD else text).encode()
+    if row.mode & codes.MODE_CASEFOLD:
+        text = text.casefold()
+    elif row.mode & codes.MODE_LOWERCASE:
+        text = text.lower()
+    return text.encode()
 
 
 def _contains_text(program: Program, row: ConditionRow, value: Any) -> Truth:
@@ -235,22 +255,22 @@ def _contains_text(program: Program, row: ConditionRow, value: Any) -> Truth:
     if items is not None:
         texts = (as_text(item) for item in items)
         return any(_folded(row, text) == wanted for text in texts if text is not None)
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else wanted in _folded(row, text)
 
 
 def _starts_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else _folded(row, text).startswith(program.slice(row.offset, row.length))
 
 
 def _ends_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else _folded(row, text).endswith(program.slice(row.offset, row.length))
 
 
 def _matches(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else accepts(program.automata, row.payload * 8, text.encode())
 
 
@@ -264,6 +284,35 @@ def accepts(automata: bytes, at: int, text: bytes) -> bool:
             break
         (state,) = struct.unpack_from("<H", automata, table + 2 * (state * classes + column))
     return bool(state == codes.AUTOMATON_ACCEPT)
+
+
+def _digest(program: Program, row: ConditionRow, value: Any) -> Truth:
+    """One of the value's parts has one of the digests; of a list, one of its texts."""
+    texts = as_items(value)
+    if texts is None and not isinstance(value, str):
+        return None
+    found = [text.encode() for text in texts or [] if isinstance(text, str) and is_unicode(text)]
+    found += [value.encode()] if isinstance(value, str) else []
+    return any(_has_digest(program, row, text) for text in found)
+
+
+def _has_digest(program: Program, row: ConditionRow, text: bytes) -> bool:
+    salt = program.slice(row.offset, row.length)
+    for at in range(row.payload, row.payload + DIGEST_ITEM * row.count, DIGEST_ITEM):
+        length = int.from_bytes(program.slice(at, 4), "little")
+        part = _part(text, length, bool(row.mode & codes.MODE_FROM_END))
+        if part is not None and hashlib.sha256(part + salt).digest() == program.slice(at + 4, 32):
+            return True
+    return False
+
+
+def _part(text: bytes, length: int, from_end: bool) -> bytes | None:
+    """The first or last bytes, as many as asked for; None if there aren't."""
+    if length == codes.DIGEST_WHOLE:
+        return text
+    if length > len(text):
+        return None
+    return text[len(text) - length :] if from_end else text[:length]
 
 
 # --- lists and paths --------------------------------------------------------------------------------------------------------
@@ -295,6 +344,13 @@ def _path(program: Program, row: ConditionRow, value: Any) -> Truth:
         value = json_text.parse(value)  # what is no JSON raises, and so is unknown
     found = at_path(value, program.paths[row.offset])
     return None if found is MISSING else deep_equal(program.values[row.length], found)
+
+
+def _in_network(program: Program, row: ConditionRow, value: Any) -> Truth:
+    address = parse_address(value) if isinstance(value, str) else None
+    if address is None:
+        return None
+    return any(is_in_network(address, network) for network in networks_of(program, row))
 
 
 _NULL_OPERATORS: Final = frozenset(
@@ -330,4 +386,6 @@ _OPERATORS: Final[dict[int, Operator]] = {
     codes.OP_ORDER: _order,
     codes.OP_WITHIN: _within,
     codes.OP_MODULO: _modulo,
+    codes.OP_IN_NETWORK: _in_network,
+    codes.OP_DIGEST: _digest,
 }

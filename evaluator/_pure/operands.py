@@ -11,6 +11,7 @@ from collections.abc import Callable, Sized
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from evaluator._pure.networks import is_network
 from evaluator._pure.places import read_zone
 from evaluator._pure.rows import ConditionRow
 from evaluator._pure.values import is_nan
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from evaluator._pure.program import Program
 
 _HEADER: Final = struct.Struct("<IIII")  # of a set and of an automaton
+DIGEST_ITEM: Final = 36  # bytes: the length of the part, its SHA-256
 _WITHOUT_ATTRIBUTE: Final = frozenset({codes.OP_NOW, codes.OP_BUCKET, codes.OP_PREREQUISITE, codes.OP_EXPRESSION})
 _COMPARING: Final = frozenset(
     {codes.OP_TIME, codes.OP_VERSION, codes.OP_LENGTH, codes.OP_DISTANCE, codes.OP_NOW, codes.OP_ORDER}
@@ -144,6 +146,18 @@ def _ascending(program: Program, row: ConditionRow, decode: Callable[[int], int 
     require(is_sorted, "a condition's numbers are not sorted")
 
 
+def networks_of(program: Program, row: ConditionRow) -> list[tuple[int, int, int]]:
+    """The networks that a row refers to."""
+    numbers = program.numbers[row.offset : row.offset + row.count * codes.NETWORK_NUMBERS]
+    return list(zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True))
+
+
+def _networks(program: Program, row: ConditionRow) -> None:
+    span(row.offset, row.count * codes.NETWORK_NUMBERS, program.numbers, "a condition's networks")
+    for kind, _, _ in networks_of(program, row):
+        require(is_network(kind), "a condition's network is none")
+
+
 def _boolean(program: Program, row: ConditionRow) -> None:
     require(row.payload <= 1, "a condition's boolean is neither 0 nor 1")
 
@@ -180,6 +194,11 @@ def _automaton(program: Program, row: ConditionRow) -> None:
     require(
         max(struct.unpack_from(f"<{states * classes}H", program.automata, table)) < states, "an automaton has an unknown state"
     )
+
+
+def _digests(program: Program, row: ConditionRow) -> None:
+    _text(program, row)
+    span(row.payload, row.count * DIGEST_ITEM, program.text, "a condition's digests")
 
 
 def _place(program: Program, row: ConditionRow) -> None:
@@ -246,4 +265,6 @@ _CHECKS: Final[dict[int, Callable[[Program, ConditionRow], None]]] = {
     codes.OP_ORDER: _value,
     codes.OP_WITHIN: _whole,
     codes.OP_MODULO: _modulo,
+    codes.OP_IN_NETWORK: _networks,
+    codes.OP_DIGEST: _digests,
 }

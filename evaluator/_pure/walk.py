@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from evaluator._pure import matching
 from evaluator._pure.buckets import bucket_of, find_range
+from evaluator._pure.conversions import converted
 from evaluator._pure.hashing import hash_bytes, unit_bytes
 from evaluator._pure.operands import as_integer
 from evaluator._pure.places import in_window
@@ -196,7 +197,7 @@ class Walk:
             if value is MISSING and row.path != codes.NONE:
                 value = _present(row, at_path(self.view.context, self.program.paths[row.path]))
             if value is not MISSING:
-                return value
+                return converted(row.flags, value)
             index = row.fallback
         return MISSING
 
@@ -282,9 +283,10 @@ def fixed_answer(program: Program, index: int) -> Answer | None:
 
 def _present(row: AttributeRow, value: Any) -> Any:
     """The value, or MISSING where the attribute takes an empty one for that."""
-    if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING and (value is None or (isinstance(value, str) and plain(value) == "")):
-        return MISSING
-    return value
+    if value is None:
+        return MISSING if row.flags & (codes.ATTRIBUTE_EMPTY_IS_MISSING | codes.ATTRIBUTE_NULL_IS_MISSING) else value
+    is_empty = row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING and isinstance(value, str) and plain(value) == ""
+    return MISSING if is_empty else value
 
 
 def _at_end(row: OutcomeRow, action: int, so_far: Answer) -> Answer:

@@ -5,41 +5,32 @@ A *program-like* object has the sections of ``layout.SECTIONS`` as attributes: l
 ``variant_names`` and ``values``. Nothing here is asked while evaluating.
 """
 
-import json
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from evaluator.snapshot import opcodes as codes
+from evaluator.snapshot.times_and_places import describe_network, describe_window, instant_text
+from evaluator.snapshot.words import (
+    COMPARISONS,
+    CONVERSIONS,
+    ENDS,
+    HASHES,
+    SPACES,
+    UNITS,
+    WIDTHS,
+    listed,
+    quoted,
+    strings_of_set,
+    text_of,
+)
 
-SHOWN_ITEMS: Final = 8  # of a long list
-SHOWN_CHARACTERS: Final = 120  # of a long text
-
-COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
-HASHES: Final = {
-    value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("HASH_") and name != "HASH_LAST"
-}
-_WIDTHS: Final = {codes.HASH_SHA1_28: 28, codes.HASH_SHA1_60: 60}  # in bits, where it isn't 32
-SPACES: Final = {
-    codes.SPACE_FULL: "of 2^{1}",
-    codes.SPACE_MODULO: "modulo {}",
-    codes.SPACE_MULTIPLY: "of {}",
-    codes.SPACE_ABSOLUTE: "of 2^31, absolute",
-}
-UNITS: Final = {codes.UNIT_TEXT: "text", codes.UNIT_CBOR: "CBOR", codes.UNIT_STRING: "string"}
-ENDS: Final = ("next rule", "the default", "an error", "a variant")
 NODES: Final = {
     value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("NODE_") and name != "NODE_LAST"
 }
 _ORDER: Final = {codes.OP_LESS: "<", codes.OP_LESS_EQUAL: "<=", codes.OP_GREATER: ">", codes.OP_GREATER_EQUAL: ">="}
-_TEXT: Final = {
-    codes.OP_CONTAINS_TEXT: "contains",
-    codes.OP_STARTS_WITH: "starts with",
-    codes.OP_ENDS_WITH: "ends with",
-}
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TEXT: Final = {codes.OP_CONTAINS_TEXT: "contains", codes.OP_STARTS_WITH: "starts with", codes.OP_ENDS_WITH: "ends with"}
+_DECIMAL: Final = ", numbers without exponents"
 _HEADER: Final = struct.Struct("<IIII")
 
 
@@ -59,51 +50,12 @@ def describe_attribute(program: Any, index: int) -> str:
         row = program.attributes[index]
         name = program.attribute_names[row.name]
         if row.path != codes.NONE:
-            name = ".".join(str(step) for step in program.paths[row.path])
+            path = ".".join(str(step) for step in program.paths[row.path])
+            name = path if name.startswith("$") or name == path else f"{name} else {path}"
+        name += CONVERSIONS.get(row.flags & codes.ATTRIBUTE_CONVERSION, " as something unknown")
         names.append(name + (" (not empty)" if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING else ""))
         index = row.fallback
     return " else ".join(names) or "nothing"
-
-
-def quoted(value: Any) -> str:
-    """A value as JSON, cut where it gets long."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
-
-
-def listed(items: Iterable[Any], count: int) -> str:
-    """The first items, and how many there are when that isn't all. ``items`` may be read lazily."""
-    shown = [quoted(item) for _, item in zip(range(SHOWN_ITEMS), items, strict=False)]
-    more = f", … ({count:,} in all)" if count > len(shown) else ""
-    return (", ".join(shown) or "nothing") + more
-
-
-def text_of(program: Any, offset: int, length: int) -> str:
-    """A slice of ``text``, readable whatever is in it."""
-    data: bytes = bytes(program.text[offset : offset + length])
-    return data.decode(errors="backslashreplace")
-
-
-def instant_text(microseconds: int) -> str:
-    """ISO 8601 in UTC; the bare number where the calendar doesn't reach."""
-    try:
-        return (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        return f"{microseconds} µs"
-
-
-def strings_of_set(sets: bytes, at: int) -> Iterator[str]:
-    """The strings of a hash table in ``sets``, in heap order; ends where the heap does."""
-    _, slots, heap_bytes, _ = _HEADER.unpack_from(sets, at)
-    position = at + _HEADER.size + 4 * slots
-    end = min(position + heap_bytes, len(sets))
-    while position + 2 <= end:
-        length = int.from_bytes(sets[position : position + 2], "little")
-        yield bytes(sets[position + 2 : position + 2 + length]).decode(errors="backslashreplace")
-        position += 2 + length
 
 
 def _signed(bits: int) -> int:
@@ -166,20 +118,28 @@ def _exists(program: Any, row: Any) -> str:
 
 def _in_order(program: Any, row: Any) -> str:
     coerced = " (numeric strings count)" if row.mode & codes.MODE_COERCE_TEXT else ""
-    return f"{_subject(program, row)} {_ORDER[row.op]} {_number(row)}{coerced}"
+    exact = " (without blanks)" if row.mode & codes.MODE_EXACT_TEXT else ""
+    return f"{_subject(program, row)} {_ORDER[row.op]} {_number(row)}{coerced}{exact}"
 
 
 def _text_test(program: Any, row: Any) -> str:
-    folded = ", ignoring case" if row.mode & codes.MODE_CASEFOLD else ""
+    folded = (
+        ", ignoring case" if row.mode & codes.MODE_CASEFOLD else ", in lower case" if row.mode & codes.MODE_LOWERCASE else ""
+    ) + (_DECIMAL if row.mode & codes.MODE_DECIMAL else "")
     return f"{_subject(program, row)} {_TEXT[row.op]} {quoted(text_of(program, row.offset, row.length))}{folded}"
 
 
 def _matches(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/"
+    decimal = _DECIMAL if row.mode & codes.MODE_DECIMAL else ""
+    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/{decimal}"
 
 
 def _time(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} is an instant {_comparison(row)} {instant_text(_signed(row.payload))}"
+    return f"{_subject(program, row)} is an instant{_full(row)} {_comparison(row)} {instant_text(_signed(row.payload))}"
+
+
+def _full(row: Any) -> str:
+    return " with seconds and zone" if row.mode & codes.MODE_INSTANT_FULL else ""
 
 
 def _now(program: Any, row: Any) -> str:
@@ -210,7 +170,15 @@ def _distance(program: Any, row: Any) -> str:
 
 def _window(program: Any, row: Any) -> str:
     subject = "now" if row.attribute == codes.NONE_16 else f"{_subject(program, row)} (or now)"
-    return f"{subject} is in the window {describe_window(program.windows[row.offset])}"
+    return f"{subject}{_full(row)} is in the window {describe_window(program.windows[row.offset])}"
+
+
+def _in_network(program: Any, row: Any) -> str:
+    numbers = program.numbers[row.offset : row.offset + row.count * codes.NETWORK_NUMBERS]
+    items = (
+        describe_network(*numbers[at : at + codes.NETWORK_NUMBERS]) for at in range(0, len(numbers), codes.NETWORK_NUMBERS)
+    )
+    return f"{_subject(program, row)} is an address in one of {listed(items, row.count)}"
 
 
 def _bucket(program: Any, row: Any) -> str:
@@ -260,6 +228,11 @@ def _modulo(program: Any, row: Any) -> str:
     return f"{_subject(program, row)} modulo {_signed(row.payload)} is in {first}-{last}"
 
 
+def _digest(program: Any, row: Any) -> str:
+    where = "end" if row.mode & codes.MODE_FROM_END else "start"
+    return f"the SHA-256 of {_subject(program, row)}, or of its {where}, is one of {row.count:,}"
+
+
 def _path(program: Any, row: Any) -> str:
     path = ".".join(str(step) for step in program.paths[row.offset]) or "(itself)"
     return f"{_subject(program, row)} at {path} = {quoted(program.values[row.length])}"
@@ -288,7 +261,7 @@ def describe_split(program: Any, split: Any) -> str:
     parts.append(quoted(text_of(program, split.suffix, split.suffix_length)) if split.suffix_length else "")
     hashed = " + ".join(part for part in parts if part)
     seed = f"seed {split.seed}, " if split.hash == codes.HASH_MURMUR3_32 else ""
-    space = SPACES.get(split.space, f"in space {split.space}").format(split.total, _WIDTHS.get(split.hash, 32))
+    space = SPACES.get(split.space, f"in space {split.space}").format(split.total, WIDTHS.get(split.hash, 32))
     return f"bucket of {HASHES.get(split.hash, f'hash {split.hash}')}({seed}{hashed}) {space}"
 
 
@@ -325,31 +298,6 @@ def _end(program: Any, outcome: Any, action: int) -> str:
     if action == codes.ON_VARIANT:
         return describe_variant(program, outcome.variant)
     return ENDS[action] if action < len(ENDS) else f"action {action}"
-
-
-def describe_window(window: Any) -> str:
-    """A time window's parts, all of which must hold."""
-    days = [name for bit, name in enumerate(_DAYS) if window.days >> bit & 1]
-    parts = [] if len(days) == len(_DAYS) else ["on " + (", ".join(days) or "no day")]
-    if window.flags & codes.WINDOW_MINUTES:
-        parts.append(f"{_minute(window.start_minute)}-{_minute(window.end_minute)}")
-    if window.flags & codes.WINDOW_DATES:
-        parts.append(f"{_date(window.start_day)} to {_date(window.end_day)}")
-    if window.flags & codes.WINDOW_ABSOLUTE:
-        parts.append(f"{instant_text(window.start)} to {instant_text(window.end)}")
-    parts.append("UTC" if window.zone == codes.NONE else f"in zone {window.zone}")
-    return ", ".join(parts)
-
-
-def _minute(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"
-
-
-def _date(day: int) -> str:
-    try:
-        return (_EPOCH + timedelta(days=day)).date().isoformat()
-    except OverflowError:
-        return f"day {day}"
 
 
 def describe_expression(program: Any, index: int) -> str:
@@ -397,4 +345,6 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_ORDER: _by_value,
     codes.OP_WITHIN: _within,
     codes.OP_MODULO: _modulo,
+    codes.OP_IN_NETWORK: _in_network,
+    codes.OP_DIGEST: _digest,
 }
