@@ -13,9 +13,10 @@ from handlers._assigning import ENABLED, OVERRIDE
 from handlers._context import MAX_BYTES, MAX_DEPTH, MAX_INTEGER, MAX_KEYS
 from handlers._edge import DEFAULT_MAX_BATCH
 from handlers._http import MAX_BODY_BYTES, SECURITY_HEADERS
+from handlers._ids import MAX_ID
 from handlers._ofrep import FLAGS_PATH, HEALTH_PATH
 from handlers.assignments import PATHS as ASSIGN_PATHS
-from handlers.flags import BATCH_PATH, EVALUATE_PATH, MAX_ID
+from handlers.flags import BATCH_PATH, EVALUATE_PATH
 
 Document = dict[str, Any]
 

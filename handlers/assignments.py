@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 
 from handlers._assigning import Assigner, Refused
-from handlers._assignment_request import BadRequest, read_request
+from handlers._assignment_request import read_request
 from handlers._edge import ConfigurationError, Edge, log_error, prepare, prepare_in_lambda, serve
 from handlers._http import MAX_BODY_BYTES, Response, is_too_large, quote_json, refusal, to_json
+from handlers._ids import BadRequest
 from handlers._ofrep import HEALTH_PATH, not_yet, wrong_method
 
 TYPE_CHECKING = False

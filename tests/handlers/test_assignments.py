@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from config_sync import compile_project
 from handlers import _edge, _snapshots, assignments
 from handlers._assigning import Assigner
-from handlers._assignment_request import BadRequest, check_id
+from handlers._assignment_request import check_id
 from handlers._assignment_settings import read_settings
 from handlers._contract import check_event
 from handlers._http import Request, Response
+from handlers._ids import BadRequest
 from handlers._tracking import Tracker
 from tests.aws import Aws
 from tests.handlers.assigning import (
