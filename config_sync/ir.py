@@ -45,7 +45,7 @@ TARGETING_KEY = Attribute("targetingKey")
 
 
 class Expression(msgspec.Struct, frozen=True):
-    """A node of a value expression: a ``NODE_*`` code, its children, its flavour, and a CONSTANT's value."""
+    """A node of a value expression: a ``NODE_*`` code, its children, its flavour, and a CONSTANT's value or a MATCHES' pattern."""
 
     op: int
     children: "tuple[Expression, ...]" = ()
@@ -216,12 +216,13 @@ UNNAMED_ON, UNNAMED_OFF = "\x00on", ""  # variants of a flag that is merely on o
 
 
 def reported_name(name: str) -> str:
-    """A variant's name as the snapshot has it: empty, and so reported as None, for a name that begins with NUL."""
-    return "" if name.startswith("\x00") else name
+    """A variant's name as the snapshot has it: what stands before a NUL, so that variants of one flag can be reported alike. An
+    empty one is reported as None."""
+    return name.partition("\x00")[0]
 
 
 class Variant(msgspec.Struct, frozen=True):
-    """A named value. Names are unique within a flag; one that begins with NUL, or is empty, is never shown."""
+    """A named value. Names are unique within a flag; what follows a NUL is never shown, nor is an empty one."""
 
     name: str
     value: Any  # JSON value; None = no value

@@ -74,6 +74,8 @@ cdef int check_nodes(Program p, Marks* marks) except -1:
             continue
         if row.op == NODE_CONSTANT:
             inside(row.value, 1, len(p.values), "an expression's constant doesn't exist")
+        elif row.op == NODE_MATCHES:
+            check_automaton(p, marks, row.value)
         if row.count == 0:
             continue
         if row.first_child < i:
