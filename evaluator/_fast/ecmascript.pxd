@@ -72,10 +72,12 @@ cdef inline bint before(Run* run, object left, object right, bint or_equal) exce
     cdef double a, b
     cdef Py_ssize_t n, m
     cdef const char* first
+    cdef const char* second
     left, right = primitive(run, left), primitive(run, right)
     if isinstance(left, str) and isinstance(right, str):
         first = text_utf8(<PyObject*>left, &n)
-        return es_order(first, n, text_utf8(<PyObject*>right, &m), m) < or_equal
+        second = text_utf8(<PyObject*>right, &m)
+        return es_order(first, n, second, m) < or_equal
     a, b = number_of_primitive(left), number_of_primitive(right)
     return a <= b if or_equal else a < b
 
