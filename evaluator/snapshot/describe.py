@@ -27,7 +27,7 @@ SPACES: Final = {
     codes.SPACE_MULTIPLY: "of {}",
     codes.SPACE_ABSOLUTE: "of 2^31, absolute",
 }
-UNITS: Final = {codes.UNIT_TEXT: "text", codes.UNIT_CBOR: "CBOR", codes.UNIT_STRING: "string"}
+UNITS: Final = {codes.UNIT_TEXT: "text", codes.UNIT_CBOR: "CBOR", codes.UNIT_STRING: "string", codes.UNIT_TRUTHY: "truthy text"}
 ENDS: Final = ("next rule", "the default", "an error", "a variant")
 NODES: Final = {
     value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("NODE_") and name != "NODE_LAST"
