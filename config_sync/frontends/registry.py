@@ -10,6 +10,7 @@ DIALECTS: dict[str, str] = {
     "flagd@v1": "config_sync.frontends.flagd:translate_v1",
     "flagd@v3": "config_sync.frontends.flagd:translate_v3",
     "growthbook": "config_sync.frontends.growthbook:translate",
+    "eppo": "config_sync.frontends.eppo:translate",
 }
 
 
