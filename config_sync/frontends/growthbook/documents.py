@@ -134,12 +134,13 @@ class _Document:
         held: list[ir.Condition] = []
         for parent in draft.parents:
             if parent.feature in self._broken:
-                rules.append(_rule(draft, held, ir.NoAnswer(), codes.REASON_GENERAL))
+                rules.append(_rule(draft, held, ir.NoAnswer(), codes.REASON_GENERAL, named=False))
                 return rules
             condition = self._satisfied(parent)
             if parent.gate and condition != ALWAYS:
                 blocked = ir.Constant(feature.blocked)
-                rules.append(_rule(draft, [*held, ir.Not(condition)], blocked, codes.REASON_PREREQUISITE_FAILED))
+                conditions = [*held, ir.Not(condition)]
+                rules.append(_rule(draft, conditions, blocked, codes.REASON_PREREQUISITE_FAILED, named=False))
             if condition == NEVER:
                 return rules
             if condition != ALWAYS:
@@ -159,5 +160,5 @@ class _Document:
         return ir.Prerequisite(parent.feature, wanted, parent.origin) if wanted else NEVER
 
 
-def _rule(draft: Draft, conditions: list[ir.Condition], outcome: ir.Outcome, reason: int) -> ir.Rule:
-    return ir.Rule(outcome, reason, ir.All(tuple(conditions)), draft.id, draft.origin)
+def _rule(draft: Draft, conditions: list[ir.Condition], outcome: ir.Outcome, reason: int, named: bool = True) -> ir.Rule:
+    return ir.Rule(outcome, reason, ir.All(tuple(conditions)), draft.id if named else None, draft.origin)

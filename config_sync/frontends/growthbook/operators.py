@@ -112,7 +112,7 @@ class Matches(ValueTest, frozen=True):
     pattern: str
 
     def holds(self, value: Any) -> bool:
-        return accepts(compile_pattern(self.pattern), js.text_of(value))
+        return accepts(compile_pattern(self.pattern), js.text_of(value).encode("utf-8", "replace"))
 
     def expression(self, subject: Expression) -> Expression:
         return Expression(codes.NODE_MATCHES, (node(codes.NODE_TEXT, subject), constant(self.source)), self.pattern)
