@@ -45,7 +45,7 @@ TARGETING_KEY = Attribute("targetingKey")
 
 
 class Expression(msgspec.Struct, frozen=True):
-    """A node of a value expression: a ``NODE_*`` code, its children, its flavour, and a CONSTANT's value or a MATCHES' pattern."""
+    """A node of a value expression: a ``NODE_*`` code, children, flavour, and a CONSTANT's value or a MATCHES' pattern."""
 
     op: int
     children: "tuple[Expression, ...]" = ()

@@ -15,9 +15,7 @@ from evaluator._pure.values import EXACT_FLOATS, MISSING, as_text, entry, number
 
 MAX_TEXT: Final = 65_536  # characters of a list as text
 CHARACTERS_PER_STEP: Final = 64
-_BLANKS: Final = (
-    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
+_BLANKS: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 _LINE_ENDS: Final = "\n\r\u2028\u2029"
 _DIGITS_OF_BASE: Final = {"x": (16, "0123456789abcdef"), "o": (8, "01234567"), "b": (2, "01")}
 _PART_WIDTH: Final = 5  # of a version's numeric part
@@ -92,11 +90,16 @@ def kind_of(value: object) -> str:
     return "object"
 
 
-_KINDS: Final[tuple[tuple[Any, str], ...]] = ((bool, "boolean"), (int | float, "number"), (str, "string"), (list | tuple, "array"))
+_KINDS: Final[tuple[tuple[Any, str], ...]] = (
+    (bool, "boolean"),
+    (int | float, "number"),
+    (str, "string"),
+    (list | tuple, "array"),
+)
 
 
 def padded_version(value: object) -> str:
-    """Parts at dots and dashes, numeric ones right-aligned, so that texts are in the order of versions; three parts get a ``~``.
+    """Parts at dots and dashes, numeric ones right-aligned: texts in the order of versions. Three parts get a ``~``.
 
     Without a leading ``v``, and without the first ``+`` after the last line end and what follows it. Anything but a number or a
     text that isn't empty counts as ``0``.
@@ -148,7 +151,7 @@ class Scripted(Scopes):
     """What ECMAScript sees of lists and maps, counted in steps. Everything may raise Refused, or what a hostile key raises."""
 
     def text(self, value: Any, depth: int = 1) -> str:
-        """ToString: a list's elements joined with commas, null among them as nothing; a map says no more than that it is one."""
+        """ToString: a list's elements joined with commas, null among them as nothing; a map only says that it is one."""
         if value is None:
             return "null"
         if isinstance(value, str):

@@ -13,10 +13,55 @@ from tests.differential.harness import Answer, Engine, Question
 REQUIRES = {"growthbook": ["growthbook>=4,<5"]}
 
 COUNTRIES = ("DE", "US", "CA", "GB", "us", "")
-VERSIONS = ("1.2.3", "1.2.4", "v1.2.3", "2.0.0", "1.2.3-beta.1", "1.2.3-beta.2", "1.2", "1", "1.2.3+b5", "01.2.3", "x", "10.0.0", "1.10.0")
+VERSIONS = (
+    "1.2.3",
+    "1.2.4",
+    "v1.2.3",
+    "2.0.0",
+    "1.2.3-beta.1",
+    "1.2.3-beta.2",
+    "1.2",
+    "1",
+    "1.2.3+b5",
+    "01.2.3",
+    "x",
+    "10.0.0",
+    "1.10.0",
+)
 SCALARS = (0, 1, 5, 18, -1, 2.5, "5", "18", "", "true", "a", "US", True, False, None, "null", "1e1", " 7 ")
-STRANGE = (*SCALARS, [], ["US"], [5], ["a", "US"], [None], [[1]], {}, {"a": 1}, {"b": 2, "a": 1}, {"a": 1, "b": 2}, "0x10", 1e21)
-PATTERNS = ("^U", "S$", "(US|DE)", "[a-c]+", "^\\d+$", "\\bus\\b", "u.", "^$", "null", "a{2,3}", "[^\\w]", "e\\.g", "x/y", "(", "a**")
+STRANGE = (
+    *SCALARS,
+    [],
+    ["US"],
+    [5],
+    ["a", "US"],
+    [None],
+    [[1]],
+    {},
+    {"a": 1},
+    {"b": 2, "a": 1},
+    {"a": 1, "b": 2},
+    "0x10",
+    1e21,
+)
+PATTERNS = (
+    "^U",
+    "S$",
+    "(US|DE)",
+    "[a-c]+",
+    "^\\d+$",
+    "\\bus\\b",
+    "u.",
+    "^$",
+    "null",
+    "a{2,3}",
+    "[^\\w]",
+    "e\\.g",
+    "x/y",
+    "(",
+    "a**",
+)
+BOUNDS = (18, 0, 5, 2.5, "18", "US", "a", None, True)
 KEYS = ("first", "second", "third")
 
 
@@ -24,7 +69,10 @@ def generate(chance: Random) -> list[Question]:
     """A payload of three features, the later with the earlier as prerequisites, asked eight times."""
     writer = Writer(chance)
     features = {key: writer.feature(list(KEYS[:number])) for number, key in enumerate(KEYS)}
-    payload: dict[str, Any] = {"features": features, "savedGroups": {"few": several(chance, writer.scalar, 0, 5), "ids": ["u1", "u2", 5]}}
+    payload: dict[str, Any] = {
+        "features": features,
+        "savedGroups": {"few": several(chance, writer.scalar, 0, 5), "ids": ["u1", "u2", 5]},
+    }
     payload["contextualBandits"] = {"bandit": writer.bandit()}
     return [Question(payload, chance.choice((*KEYS, KEYS[-1], "absent")), context(chance)) for _ in range(8)]
 
@@ -126,11 +174,15 @@ class Writer:
         rule: dict[str, Any] = {"variations": [self.value() for _ in range(count)], **self.hashing()}
         fields: dict[str, Callable[[], Any]] = {
             "key": lambda: word(chance) or "key",
-            "weights": lambda: chance.choice(([1 / count] * count, [0.7, 0.3], [0.1] * count, [*[0.2] * (count - 1), 1.2 - 0.2 * count])),
+            "weights": lambda: chance.choice(
+                ([1 / count] * count, [0.7, 0.3], [0.1] * count, [*[0.2] * (count - 1), 1.2 - 0.2 * count])
+            ),
             "coverage": self.share,
             "ranges": lambda: several(chance, self.span, 1, count),
             "namespace": lambda: ["space", *self.span()],
-            "meta": lambda: [{"key": f"v{n}", **({"passthrough": True} if chance.random() < 0.2 else {})} for n in range(count)],
+            "meta": lambda: [
+                {"key": f"v{n}", **({"passthrough": True} if chance.random() < 0.2 else {})} for n in range(count)
+            ],
         }
         rule |= present(chance, fields, missing=0.6, null=0.0)
         if chance.random() < 0.15:
@@ -143,7 +195,11 @@ class Writer:
 
         def leaf() -> dict[str, Any]:
             condition = self.condition(1) if chance.random() < 0.8 else {}
-            return {"leafId": chance.randrange(9), "condition": condition, "weights": chance.choice(([1, 0], [0, 1], [0.5, 0.5], [0.2, 0.3, 0.5]))}
+            return {
+                "leafId": chance.randrange(9),
+                "condition": condition,
+                "weights": chance.choice(([1, 0], [0, 1], [0.5, 0.5], [0.2, 0.3, 0.5])),
+            }
 
         return {"banditVersion": 1, "contexts": several(chance, leaf, 0, 3)}
 
@@ -170,7 +226,7 @@ class Writer:
             chance,
             [
                 (3, lambda: (chance.choice(("$eq", "$ne")), self.scalar())),
-                (4, lambda: (chance.choice(("$lt", "$lte", "$gt", "$gte")), chance.choice((18, 0, 5, 2.5, "18", "US", "a", None, True)))),
+                (4, lambda: (chance.choice(("$lt", "$lte", "$gt", "$gte")), chance.choice(BOUNDS))),
                 (4, lambda: (chance.choice(("$in", "$nin", "$ini", "$nini")), listed)),
                 (1, lambda: (chance.choice(("$inGroup", "$notInGroup")), chance.choice(("few", "ids", "absent")))),
                 (1, lambda: (chance.choice(("$all", "$alli")), listed[:2])),
@@ -185,4 +241,37 @@ class Writer:
         )  # fmt: skip
 
 
-PATHS = ("country", "age", "version", "beta", "tags", "user.plan", "user.seats", "odd", "id", "absent", "tags.0", "odd.a", "user")
+# --- the vendor ---------------------------------------------------------------------------------------------------------
+
+REASONS = {"defaultValue": "DEFAULT", "prerequisite": "DEFAULT", "unknownFeature": "ERROR", "cyclicPrerequisite": "ERROR"}
+
+
+def theirs(document: dict[str, Any], dialect: str) -> Engine:
+    """The SDK holding the payload."""
+    import logging
+
+    from growthbook import GrowthBook
+
+    logging.disable(logging.CRITICAL)
+
+    def ask(question: Question) -> Answer:
+        attributes = {name: value for name, value in question.context.items() if name != "targetingKey"}
+        client = GrowthBook(
+            attributes=attributes,
+            features=document["features"],
+            savedGroups=document["savedGroups"],
+            contextual_bandits=document["contextualBandits"],
+        )
+        found = client.eval_feature(question.key)
+        client.destroy()
+        return Answer(found.value, found.experimentResult.key if found.experimentResult else None)
+
+    return ask
+
+
+def explained(dialect: str, question: Question, found: Answer, answer: Answer) -> str | None:
+    """Where docs/dialects/growthbook.md says that the Python SDK reads a payload in another way than the JavaScript SDK."""
+    return None
+
+
+PATHS = ("country", "age", "version", "beta", "tags", "user.plan", "user.seats", "odd", "id", "absent", "tags.0", "user")

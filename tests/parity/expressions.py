@@ -29,10 +29,11 @@ SCRIPTED = range(codes.NODE_TEXT, codes.NODE_SAME_JSON + 1)
 PLAIN = [number for number in range(2, codes.NODE_LAST + 1) if number != codes.NODE_MATCHES]
 PATTERNS = ("US", "^user-", "[0-9]+$", "a|b", "^$", "^null$", "object", "ß", "[^a-z]")
 SCRIPTS: tuple[Any, ...] = (
-    "", " ", "0x1F", "0xfffffffffffff8001", "0b101", "0o17", "0b12", "0x", "-Infinity", "Infinity", "\u00a012\ufeff", "1e21", "1.5e-7",
-    "\ue000", "\U0001f600", "ΑΣ", "İ", "v1.2.3+x", "1.2.3", "1-2", "1.2.3-rc.1", "v1\n+2+3", "12345.123456", 1e21, 1e-7, 123456789.125,
-    2**53 + 1, -0.0, [], [1, [None, "a"], True], [[]], {"b": 1, "a": 2}, {"a": 2, "b": 1}, {"1": 1, "x": 2, "0": 3},
-    {"x": 2, "1": 1, "0": 3}, [{"a": 1}], ["array"], ["array", 1, ["array", None, "a"], True], ["object", "a", 2, "b", 1],
+    "", " ", "0x1F", "0xfffffffffffff8001", "0b101", "0o17", "0b12", "0x", "-Infinity", "Infinity", "\u00a012\ufeff", "1e21",
+    "1.5e-7", "\ue000", "\U0001f600", "ΑΣ", "İ", "v1.2.3+x", "1.2.3", "1-2", "1.2.3-rc.1", "v1\n+2+3", "12345.123456", 1e21,
+    1e-7, 123456789.125, 2**53 + 1, -0.0, [], [1, [None, "a"], True], [[]], {"b": 1, "a": 2}, {"a": 2, "b": 1},
+    {"1": 1, "x": 2, "0": 3}, {"x": 2, "1": 1, "0": 3}, [{"a": 1}], ["array"], ["array", 1, ["array", None, "a"], True],
+    ["object", "a", 2, "b", 1],
     ["object", "0", 3, "1", 1, "x", 2], ["object", "a"], ["object", 1, 2], None, True, False, 0, "5", ["5"],
 )  # fmt: skip
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "^", "~", "?")

@@ -1,4 +1,4 @@
-"""The GrowthBook dialect: the SDK's payload of features and rules (docs/dialects/growthbook.md). Imported by the registry only."""
+"""The GrowthBook dialect: the SDK's payload (docs/dialects/growthbook.md). Imported by the registry only."""
 
 from config_sync.diagnostics import Diagnostics
 from config_sync.frontends.base import Source

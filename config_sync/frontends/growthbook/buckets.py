@@ -1,10 +1,10 @@
 """GrowthBook's hashing as integer buckets: the shares are doubles, and each double's bucket is found by its own comparison.
 
-``n`` is ``(hash % 1000) / 1000`` or ``(hash % 10000) / 10000``, and ranges of it are half open. Used by the growthbook front end
-only.
+``n`` is ``(hash % 1000) / 1000`` or ``(hash % 10000) / 10000``; ranges are half open. Used by the growthbook front end only.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from config_sync import ir
 from evaluator.snapshot import opcodes as codes
@@ -52,7 +52,7 @@ def assigned(spans: Sequence[Span], total: int) -> list[tuple[int, int | None]]:
     ranges = [(first_bucket(start, total), first_bucket(end, total)) for start, end in spans]
     ends = sorted({point for each in ranges for point in each} | {0, total})
     found: list[tuple[int, int | None]] = []
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         number = next((number for number, (low, high) in enumerate(ranges) if low <= start < high), None)
         if found and found[-1][1] == number:
             found.pop()

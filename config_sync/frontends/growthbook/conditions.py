@@ -1,4 +1,4 @@
-"""GrowthBook's conditions: paths into a scope, each with a question, joined by and, or and not. Used by the growthbook front end.
+"""GrowthBook's conditions: paths into a scope, each with a question, joined by and, or and not. Used by that front end only.
 
 A scope is the attributes, an element of a list, or ``{"value": …}`` of a prerequisite.
 """

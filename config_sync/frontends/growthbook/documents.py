@@ -1,4 +1,4 @@
-"""GrowthBook's SDK payloads: features, saved groups, contextual bandits; prerequisites between features. The growthbook front end.
+"""GrowthBook's SDK payloads: features, saved groups, contextual bandits; prerequisites. Used by the growthbook front end only.
 
 A feature with an error keeps its key and nothing else, and so does one that lies on a circle of prerequisites: nobody knows its
 value. A rule that needs such a feature is an error where it is reached.
@@ -51,7 +51,9 @@ class _Document:
         for name in _ENCRYPTED:
             if self._data.get(name):
                 message = f"{name} can't be read: a payload is compiled in the clear"
-                self._notes.error("ENCRYPTED", message, self._origin.child(name), "fetch it from a connection without encryption")
+                self._notes.error(
+                    "ENCRYPTED", message, self._origin.child(name), "fetch it from a connection without encryption"
+                )
 
     def _part(self, name: str) -> dict[str, Any]:
         found, here = self._data.get(name), self._origin.child(name)

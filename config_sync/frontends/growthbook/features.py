@@ -147,7 +147,11 @@ class Feature:
     # --- experiments --------------------------------------------------------------------------------------------------
 
     def _experiment(
-        self, rule: Fields, variations: list[Any], origin: Origin, draft: Callable[[ir.Condition, ir.Outcome | None, int], Draft]
+        self,
+        rule: Fields,
+        variations: list[Any],
+        origin: Origin,
+        draft: Callable[[ir.Condition, ir.Outcome | None, int], Draft],
     ) -> Iterator[Draft]:
         """One draft, or one for each leaf of a contextual bandit: the first whose condition holds has the weights."""
         unit = self._fields.unit(rule, "hashAttribute", origin)
@@ -180,7 +184,9 @@ class Feature:
 
     def _leaves(self, rule: Fields, origin: Origin) -> Iterator[tuple[ir.Condition, list[float] | None]]:
         """(condition, weights) of a bandit's contexts, then the rule's own weights."""
-        bandit = self._payload.bandits.get(js.text_of(rule.get("contextualBanditRef"))) if rule.get("contextualBanditRef") else None
+        bandit = (
+            self._payload.bandits.get(js.text_of(rule.get("contextualBanditRef"))) if rule.get("contextualBanditRef") else None
+        )
         if isinstance(bandit, dict):
             place = Origin(origin.document, ("contextualBandits", str(rule["contextualBanditRef"])))
             for context, here in self._fields.objects(bandit, "contexts", place):

@@ -1,4 +1,4 @@
-"""The fields of rules, filters and experiments as JavaScript takes them: what is falsy isn't there. Used by the growthbook front end.
+"""The fields of rules, filters and experiments as JavaScript takes them: falsy ones aren't there. Used by that front end only.
 
 A field of a type that JavaScript would make nonsense of is an error, which costs the feature.
 """

@@ -5,7 +5,17 @@ from typing import Any
 
 from config_sync import ir
 from config_sync.frontends.growthbook import ecmascript as js
-from config_sync.frontends.growthbook.values import ELEMENT, NumberIs, Same, ValueTest, constant, is_list, is_number, node, truth
+from config_sync.frontends.growthbook.values import (
+    ELEMENT,
+    NumberIs,
+    Same,
+    ValueTest,
+    constant,
+    is_list,
+    is_number,
+    node,
+    truth,
+)
 from config_sync.ir import Attribute, Expression
 from config_sync.regex import accepts, compile_pattern
 from evaluator.snapshot import opcodes as codes

@@ -198,7 +198,9 @@ class _Reader:
 
     def control(self, in_class: bool) -> int:
         following = self.peek()
-        if following.isascii() and (following.isalpha() or (in_class and following and (following.isdigit() or following == "_"))):
+        if following.isascii() and (
+            following.isalpha() or (in_class and following and (following.isdigit() or following == "_"))
+        ):
             return ord(self.take()) % 32
         self.at -= 1
         return ord("\\")

@@ -1,6 +1,6 @@
-"""From a condition as it is written to what it asks (``conditions``, ``values``, ``operators``). Used by the growthbook front end.
+"""From a condition as it is written to what it asks (``conditions``, ``values``, ``operators``). Used by that front end only.
 
-What JavaScript would throw at is an error, which costs the feature; what it shrugs at (an operator that isn't, a group that isn't)
+What JavaScript would throw at is an error, which costs the feature; what it shrugs at (an operator or a group that there isn't)
 is a warning, and means what it means there.
 """
 
@@ -12,7 +12,16 @@ from config_sync.frontends.growthbook import ecmascript as js
 from config_sync.frontends.growthbook.conditions import At, Both, Condition, Either, Neither, OfElement
 from config_sync.frontends.growthbook.notes import Notes
 from config_sync.frontends.growthbook.operators import (
-    Denied, Every, Kind, Matches, Never, OneOf, Ordered, Size, SomeElement, Version,
+    Denied,
+    Every,
+    Kind,
+    Matches,
+    Never,
+    OneOf,
+    Ordered,
+    Size,
+    SomeElement,
+    Version,
 )  # fmt: skip
 from config_sync.frontends.growthbook.patterns import Invalid, Unsupported, translate
 from config_sync.frontends.growthbook.values import Json, NumberIs, Same, TextIs, TruthIs, ValueTest
@@ -177,9 +186,7 @@ class ConditionReader:
         if not isinstance(operand, list | tuple):
             self._notes.warning("WRONG-TYPE", f"{name} has a list, not {js.kind_of(operand)}, so this never holds", origin)
             return _NEVER
-        tests = (
-            self.value(item, origin.child(index), visited, lower=name == "$alli") for index, item in enumerate(operand)
-        )
+        tests = (self.value(item, origin.child(index), visited, lower=name == "$alli") for index, item in enumerate(operand))
         return Every((Kind("array"), *(SomeElement(test, with_null=True) for test in tests)))
 
     def pattern(self, name: str, operand: Any, origin: Origin, visited: frozenset[str]) -> ValueTest:
@@ -192,7 +199,9 @@ class ConditionReader:
         try:
             return Matches(source, translate(source, ignore_case))
         except Invalid as problem:
-            self._notes.warning("INVALID-PATTERN", f"{source!r:.80} is no regular expression ({problem}): it never matches", origin)
+            self._notes.warning(
+                "INVALID-PATTERN", f"{source!r:.80} is no regular expression ({problem}): it never matches", origin
+            )
         except Unsupported as problem:
             message = f"{source!r:.80} has {problem}, which can't be matched in one step per character"
             self._notes.error("UNSUPPORTED-PATTERN", message, origin, "say it in two conditions")

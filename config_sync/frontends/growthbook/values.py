@@ -1,7 +1,8 @@
-"""What a condition asks of one value, three times over: as an expression, as tests that answer for the usual kinds, and of a constant.
+"""What a condition asks of one value, in three ways: as an expression, as tests for the usual kinds, and of a constant.
 
-Here is what they have in common, and the plain values; ``operators`` has the rest. A test answers only for the kinds of which it is exact; for all others the expression is asked, behind a guard that says which
-they are. ``holds`` answers before anyone asks, for prerequisites. Used by the growthbook front end only.
+Here is what they have in common, and the plain values; ``operators`` has the rest. A test answers only for the kinds of which
+it is exact; for all others the expression is asked, behind a guard that says which they are. ``holds`` answers before anyone
+asks, for prerequisites. Used by the growthbook front end only.
 """
 
 from typing import Any
@@ -78,7 +79,7 @@ class TextIs(ValueTest, frozen=True):
         return node(codes.NODE_SAME, text, constant(self.text))
 
     def condition(self, attribute: Attribute, subject: Expression) -> ir.Condition:
-        """Texts are compared by the test, and a boolean, a number or null with the one whose text this is; lists by the expression."""
+        """Texts are compared by the test; so are the boolean, the number, the null with this text. Lists: the expression."""
         whole = ir.Truthy(self.expression(subject))
         if self.lower or self.text == "[object Object]":
             return whole
@@ -135,7 +136,7 @@ class TruthIs(ValueTest, frozen=True):
 class Same(ValueTest, frozen=True):
     """``value === operand`` of a scalar; null for a missing value too."""
 
-    operand: None | bool | int | float | str
+    operand: bool | int | float | str | None
 
     def holds(self, value: Any) -> bool:
         return js.is_same(value, self.operand)

@@ -27,14 +27,18 @@ def answer(core: ModuleType, payload: dict[str, Any], key: str, attributes: dict
 
 def payload_of(context: dict[str, Any], **features: Any) -> dict[str, Any]:
     """The payload of a case's context, and features beside those it has."""
-    client = [name for name in CLIENT if context.get(name) not in (None, "", {}, True)] + ["qaMode"] * bool(context.get("qaMode"))
+    client = [name for name in CLIENT if context.get(name) not in (None, "", {}, True)] + ["qaMode"] * bool(
+        context.get("qaMode")
+    )
     if client:
         raise NotAsked(f"a client's own {client[0]}")
     parts = {name: context[name] for name in ("savedGroups", "contextualBandits") if name in context}
     return {"features": {**context.get("features", {}), **features}, **parts}
 
 
-def experiment(core: ModuleType, rule: dict[str, Any], attributes: dict[str, Any], context: dict[str, Any] | None = None) -> Any:
+def experiment(
+    core: ModuleType, rule: dict[str, Any], attributes: dict[str, Any], context: dict[str, Any] | None = None
+) -> Any:
     """The evaluation of a feature with one experiment and a default that no variation has."""
     feature = {"defaultValue": OUTSIDE, "rules": [rule]}
     return answer(core, payload_of(context or {}, asked=feature), "asked", attributes)

@@ -86,7 +86,9 @@ def ask_hash(row: list[Any], core: ModuleType) -> None:
     n = expected or 0
     spans = [[0, n], [n, n + 0.00005], [n + 0.00005, 1]]
     if seed:
-        found = experiment(core, {"seed": seed, "hashVersion": version, "variations": [0, 1, 2], "ranges": spans}, {"id": value})
+        found = experiment(
+            core, {"seed": seed, "hashVersion": version, "variations": [0, 1, 2], "ranges": spans}, {"id": value}
+        )
         assert found.value == (OUTSIDE if expected is None else 1), found
         return
     for index, span in enumerate(spans):
