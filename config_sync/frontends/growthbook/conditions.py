@@ -21,18 +21,18 @@ MAX_GROUP_DEPTH = 12
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """A question about a scope."""
+    """A question about a scope; this one never holds, every other says when it does."""
 
     def holds(self, scope: Any) -> bool:
-        raise NotImplementedError
+        return False
 
     def expression(self, at_root: bool) -> Expression:
         """The same of the scope that the expression is in; at the root, ``id`` may be the targeting key."""
-        raise NotImplementedError
+        return constant(False)
 
     def tests(self) -> ir.Condition:
         """The same of the attributes, in tests where they are exact."""
-        raise NotImplementedError
+        return ir.Any_(())
 
 
 class At(Condition, frozen=True):

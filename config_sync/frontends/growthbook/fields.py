@@ -3,6 +3,7 @@
 A field of a type that JavaScript would make nonsense of is an error, which costs the feature.
 """
 
+import json
 import math
 from typing import Any
 
@@ -100,10 +101,11 @@ class Variants:
     def add(self, value: Any, key: str = "") -> str:
         """The name of the variant that answers this value under this key."""
         reported = key.replace("\x00", "")
-        known = self._known.get((reported, repr(value)))
+        written = json.dumps(value, sort_keys=True)
+        known = self._known.get((reported, written))
         if known is None:
             name = reported if reported and reported not in self._names else f"{reported}\x00{len(self._known)}"
-            known = self._known[reported, repr(value)] = ir.Variant(name, value)
+            known = self._known[reported, written] = ir.Variant(name, value)
             self._names.add(name)
         return known.name
 

@@ -220,12 +220,6 @@ class Every(ValueTest, frozen=True):
 
 
 class Never(ValueTest, frozen=True):
-    def holds(self, value: Any) -> bool:
-        return False
-
-    def expression(self, subject: Expression) -> Expression:
-        return constant(False)
-
     def condition(self, attribute: Attribute, subject: Expression) -> ir.Condition:
         return NEVER
 

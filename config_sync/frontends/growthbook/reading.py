@@ -76,7 +76,7 @@ class ConditionReader:
         if not isinstance(written, dict):
             self._notes.error("WRONG-TYPE", f"a condition is an object, not {js.kind_of(written)}", origin)
             return Both(())
-        parts = [self._entry(key, value, origin.child(key), visited) for key, value in written.items()]
+        parts = [self._entry(key, value, origin.child(key), visited) for key, value in sorted(written.items())]
         return parts[0] if len(parts) == 1 else Both(tuple(parts))
 
     def _entry(self, key: Any, value: Any, origin: Origin, visited: frozenset[str]) -> Condition:
@@ -126,7 +126,7 @@ class ConditionReader:
         if written is None:
             return _NULL
         if is_operators(written):
-            tests = [self._operator(name, operand, origin.child(name), visited) for name, operand in written.items()]
+            tests = [self._operator(name, operand, origin.child(name), visited) for name, operand in sorted(written.items())]
             return tests[0] if len(tests) == 1 else Every(tuple(tests))
         return Json(written)
 
