@@ -45,7 +45,7 @@ TARGETING_KEY = Attribute("targetingKey")
 
 
 class Expression(msgspec.Struct, frozen=True):
-    """A node of a value expression: a ``NODE_*`` code, children, flavour, and a CONSTANT's value or a MATCHES' pattern."""
+    """A node of a value expression: a ``NODE_*`` code, its children, its flavour, and a CONSTANT's value."""
 
     op: int
     children: "tuple[Expression, ...]" = ()
@@ -102,12 +102,17 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     window                                         Window
     now                                            int microseconds (``compare``; no attribute)
     contains_all, contains_any                     tuple of JSON values
+    order                                          str | int | float | list (``compare``)
+    within                                         str: the value is a part of it; tuple: its elements are among these
+    modulo                                         (modulus > 0, first, last): the remainder is in first .. last
     path                                           (path: tuple of str | int, expected JSON value)
     exists                                         None
     =============================================  ====================================================================
 
-    ``negate`` inverts the operator's own yes or no. ``missing`` and ``mistyped`` are the test's *final* truth (not inverted)
-    when there is no such attribute, and when the operator doesn't apply to the value.
+    With MODE_BOOLEAN_NUMBER, ``contains_all``, ``contains_any``, ``order`` and ``within``, and ``equal`` with a list or map,
+    take booleans as the numbers 0 and 1. With MODE_CONTAINER, ``contains_all`` and ``contains_any`` see the parts of a text
+    and the keys of a map. ``negate`` inverts the operator's own yes or no. ``missing`` and ``mistyped`` are the test's *final*
+    truth (not inverted) when there is no such attribute, and when the operator doesn't apply to the value.
     """
 
     operator: str

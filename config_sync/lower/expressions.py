@@ -30,7 +30,7 @@ def _value(tables: Tables, node: Expression) -> int:
     if node.op == codes.NODE_MATCHES:
         from config_sync.regex import compile_pattern  # only a project with patterns pays for the import
 
-        return tables.automata.intern(compile_pattern(node.value)) // 8
+        return tables.automata.intern(compile_pattern(node.children[1].value)) // 8
     return codes.NONE
 
 

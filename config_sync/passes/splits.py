@@ -75,8 +75,15 @@ def expression_problem(root: ir.Expression) -> Problem | None:
             return "INVALID-EXPRESSION", "an expression uses an operation that doesn't exist"
         problem = value_problem(node.value, "a constant") if node.op == codes.NODE_CONSTANT else None
         if node.op == codes.NODE_MATCHES:
-            problem = pattern_problem(node.value, 0)
+            problem = _pattern_problem(node)
         if problem:
             return problem
         pending += ((child, depth + 1) for child in node.children)
     return None
+
+
+def _pattern_problem(node: ir.Expression) -> Problem | None:
+    """A MATCHES, whose pattern is known."""
+    if len(node.children) != 2 or node.children[1].op != codes.NODE_CONSTANT:
+        return "INVALID-EXPRESSION", "matches needs a value and a constant pattern"
+    return pattern_problem(node.children[1].value, 0)

@@ -1,4 +1,4 @@
-/* ECMAScript's texts and numbers (docs/snapshot-format.md section 4.8) on (pointer, length): ECMA-262, 6.1.6.1.20 and 7.1.4.1. */
+/* ECMAScript's texts and numbers (docs/snapshot-format.md section 4.9) on (pointer, length): ECMA-262, 6.1.6.1.20 and 7.1.4.1. */
 #ifndef BURGEE_ECMASCRIPT_H
 #define BURGEE_ECMASCRIPT_H
 

@@ -1,4 +1,4 @@
-# ECMAScript's view of JSON values: text, numbers, order, JSON text (docs/snapshot-format.md, section 4.8).
+# ECMAScript's view of JSON values: text, numbers, order, JSON text (docs/snapshot-format.md, section 4.9).
 #
 # The fast twin of ``_pure.ecmascript``. What is raised makes the expression fail.
 

@@ -1,4 +1,4 @@
-"""ECMAScript's view of JSON values: text, numbers, order, JSON text (docs/snapshot-format.md, section 4.8).
+"""ECMAScript's view of JSON values: text, numbers, order, JSON text (docs/snapshot-format.md, section 4.9).
 
 The functions look at single values; ``Scripted`` has what walks lists and maps, and counts the steps. Rules: ECMA-262, sections
 6.1.6.1.20 (Number::toString), 7.1.4 (ToNumber), 7.2.13 (IsLessThan). Used by ``_pure`` only.

@@ -1,6 +1,6 @@
 """The interpreter of value expressions: JSONLogic, flagd's four operators and ECMAScript's view over rows of ``nodes``.
 
-Semantics and limits: docs/dialects/flagd.md, section 3, and docs/snapshot-format.md, 4.8. Nodes are at most 64 deep (checked at
+Semantics and limits: docs/dialects/flagd.md, section 3, and docs/snapshot-format.md, 4.9. Nodes are at most 64 deep (checked at
 load) and everything else is counted in steps, so every evaluation ends soon. Nothing raises: a failure is ``UNUSABLE``. Used by
 ``_pure`` only.
 """
@@ -238,7 +238,7 @@ class _Run(Scripted):
         return ecmascript.padded_version(self.charged(self.argument(row, 0, scope)))
 
     def matches(self, row: NodeRow, scope: Any) -> Any:
-        """Whether the pattern is found in a text; false for anything else. The second child, for people, isn't asked."""
+        """Whether the pattern is found in a text; false for anything else. The second child, its source, isn't asked."""
         text = self.charged(self.argument(row, 0, scope))
         return isinstance(text, str) and accepts(self.automata, row.value * 8, text.encode())
 

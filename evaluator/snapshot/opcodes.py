@@ -43,9 +43,12 @@ OP_CONTAINS_ALL = 27
 OP_CONTAINS_ANY = 28
 OP_PATH = 29
 OP_EXISTS = 30
-OP_LAST = 30
+OP_ORDER = 31
+OP_WITHIN = 32
+OP_MODULO = 33
+OP_LAST = 33
 
-# Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE and NOW.
+# Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE, NOW and ORDER.
 CMP_EQ = 0
 CMP_NE = 1
 CMP_LT = 2
@@ -58,6 +61,8 @@ CMP_MASK = 7
 MODE_INTEGER = 1  # numbers: the payload is an i64, not a double
 MODE_COERCE_TEXT = 2  # numbers: a numeric string counts as its number
 MODE_CASEFOLD = 1  # text: compare after Unicode case folding (operand already folded)
+MODE_BOOLEAN_NUMBER = 8  # EQ_VALUE, CONTAINS_ALL, CONTAINS_ANY, ORDER, WITHIN: booleans are the numbers 0 and 1
+MODE_CONTAINER = 16  # CONTAINS_ALL, CONTAINS_ANY: a text contains its parts, a map its keys
 MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
 MODE_VERSION_PARTIAL = 16  # versions: "1" and "1.2" mean 1.0.0 and 1.2.0
 MODE_VERSION_SAME_MINOR = 32  # versions: operand ~1.2.3 (same major and minor; the comparison code is ignored)
@@ -90,7 +95,7 @@ SPACE_LAST = 3
 UNIT_TEXT = 0  # strings as they are, integers and whole floats as decimals; anything else counts as missing
 UNIT_CBOR = 1  # canonical CBOR (RFC 8949, 4.2.1) of any JSON value; whole floats as integers
 UNIT_STRING = 2  # strings only; anything else counts as missing
-UNIT_TRUTHY = 3  # what ECMAScript calls truthy, as its text (docs/snapshot-format.md, 4.8); anything else counts as missing
+UNIT_TRUTHY = 3  # what ECMAScript calls truthy, as its text (docs/snapshot-format.md, 4.9); anything else counts as missing
 UNIT_LAST = 3
 
 # What a split does when there is no unit, or when the bucket lies past the last range.
@@ -173,7 +178,7 @@ NODE_VERSION = 38
 NODE_FRACTIONAL = 39
 NODE_FRACTIONAL_SIGNED = 40
 NODE_FRACTIONAL_CBOR = 41
-NODE_TEXT = 42  # this and what follows: ECMAScript's view of JSON values (docs/snapshot-format.md, 4.8)
+NODE_TEXT = 42  # this and what follows: ECMAScript's view of JSON values (docs/snapshot-format.md, 4.9)
 NODE_NUMBER = 43
 NODE_BEFORE = 44
 NODE_NOT_AFTER = 45

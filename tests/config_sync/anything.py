@@ -138,7 +138,8 @@ class Projects:
         patterns = self.some(["^a", "é|on"], "a(", 1)
 
         def larger(inner: Strategy) -> Strategy:
-            matches = st.builds(ir.Expression, st.just(codes.NODE_MATCHES), inner.map(lambda one: (one,)), patterns)
+            constant = patterns.map(lambda pattern: ir.Expression(codes.NODE_CONSTANT, value=pattern))
+            matches = st.builds(ir.Expression, st.just(codes.NODE_MATCHES), st.tuples(inner, constant))
             return st.one_of(st.builds(ir.Expression, operations, st.lists(inner, max_size=3).map(tuple)), matches)
 
         return st.recursive(st.one_of(constants, variables), larger, max_leaves=6)
@@ -223,4 +224,13 @@ OPERANDS: dict[str, tuple[Strategy, Strategy]] = {
     "contains_any": _LISTS,
     "path": (st.tuples(st.sampled_from([("k",), ("k", 0), ()]), _json()), st.just("k")),
     "exists": (st.none(), st.none()),
+    "order": (
+        st.one_of(_TEXTS[0], st.integers(-3, 2**64 - 1), st.sampled_from([0.5, -0.0, 1e300]), st.lists(_json(), max_size=3)),
+        st.sampled_from([None, True, {}, "\ud800", float("nan"), 2**64]),
+    ),
+    "within": (_TEXTS[0] | _LISTS[0], st.sampled_from([["a"], "\ud800", 5, None])),
+    "modulo": (
+        st.tuples(st.sampled_from([1, 7, 2**63 - 1]), st.integers(-3, 3), st.integers(-3, 3)),
+        st.sampled_from([(0, 0, 0), (-1, 0, 0), (2**63, 0, 1), (7, 0), (7, 0.5, 1), [7, 0, 1], (True, 0, 0)]),
+    ),
 }

@@ -103,7 +103,7 @@ def _scripted(chance: Random, depth: int) -> Expression:
     op = chance.choice(SCRIPTED)
     if op == codes.NODE_MATCHES:
         text = Expression(codes.NODE_TEXT, (operand(),)) if chance.randrange(2) else operand()
-        return Expression(op, (text, constant("as written")), chance.choice(PATTERNS))
+        return Expression(op, (text, constant(chance.choice(PATTERNS))))
     if not chance.randrange(3):
         return Expression(codes.NODE_SAME, (Expression(op, (operand(), operand())), operand()))
     return Expression(op, tuple(operand() for _ in range(chance.choice((0, 1, 2, 2)))))

@@ -1,6 +1,6 @@
 """JavaScript's coercions, for constants: what is said of a value before anyone asks. Used by the growthbook front end only.
 
-The cores say the same of values at run time (docs/snapshot-format.md, 4.8); tests/conformance/growthbook compares the two.
+The cores say the same of values at run time (docs/snapshot-format.md, 4.9); tests/conformance/growthbook compares the two.
 """
 
 import math

@@ -116,16 +116,15 @@ class Kind(ValueTest, frozen=True):
 
 
 class Matches(ValueTest, frozen=True):
-    """``RegExp(source).test(value)``; ``pattern`` is the source translated."""
+    """``RegExp(…).test(value)`` of a pattern that is translated."""
 
-    source: str
     pattern: str
 
     def holds(self, value: Any) -> bool:
         return accepts(compile_pattern(self.pattern), js.text_of(value).encode("utf-8", "replace"))
 
     def expression(self, subject: Expression) -> Expression:
-        return Expression(codes.NODE_MATCHES, (node(codes.NODE_TEXT, subject), constant(self.source)), self.pattern)
+        return node(codes.NODE_MATCHES, node(codes.NODE_TEXT, subject), constant(self.pattern))
 
     def condition(self, attribute: Attribute, subject: Expression) -> ir.Condition:
         """The test is for texts and booleans; a number's text isn't JavaScript's everywhere, and lists and null have none."""

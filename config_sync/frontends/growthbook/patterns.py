@@ -317,9 +317,19 @@ def _set(ranges: Ranges) -> str:
     if not ranges:
         return r"[^\x{0}-\x{10FFFF}]"
     if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
-        return rf"\x{{{ranges[0][0]:X}}}"
-    inside = (rf"\x{{{first:X}}}" if first == last else rf"\x{{{first:X}}}-\x{{{last:X}}}" for first, last in ranges)
+        return _character(ranges[0][0])
+    inside = (_character(first) if first == last else f"{_character(first)}-{_character(last)}" for first, last in ranges)
     return f"[{''.join(inside)}]"
+
+
+def _character(point: int) -> str:
+    """A letter, a digit, or what means nothing but itself as it is; everything else by its number."""
+    character = chr(point)
+    if character.isascii() and (character.isalnum() or character in " _/@,;:'\"<>=!#%&~`"):
+        return character
+    if character.isascii() and character.isprintable():
+        return "\\" + character
+    return character if point > 0xFF and character.isalpha() else rf"\x{{{point:X}}}"
 
 
 @lru_cache(maxsize=1)

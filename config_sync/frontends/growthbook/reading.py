@@ -197,7 +197,7 @@ class ConditionReader:
         if not isinstance(source, str):
             return _NEVER
         try:
-            return Matches(source, translate(source, ignore_case))
+            return Matches(translate(source, ignore_case))
         except Invalid as problem:
             self._notes.warning(
                 "INVALID-PATTERN", f"{source!r:.80} is no regular expression ({problem}): it never matches", origin
