@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from config_sync import ir, words
+from config_sync import ir, later_fields, words
 from config_sync.convert.outcomes import Data, Labels, attribute_data, expression_data, in_bucket_data, truth_word
 from config_sync.diagnostics import Diagnostics
 from config_sync.frontends.native.buckets import Hashing
@@ -75,7 +75,7 @@ class ConditionWriter:
         if isinstance(condition, ir.Prerequisite):
             labels = self._labels.get(condition.flag, {})
             names = [labels.get(name, name) for name in condition.variants]
-            return {"prerequisite": {"flag": condition.flag, "variants": names}}
+            return {"prerequisite": {"flag": condition.flag, "variants": names, **later_fields.written(condition)}}
         if isinstance(condition, ir.Truthy):
             return {"expression": expression_data(condition.expression)}
         raise ValueError(f"a condition that the native dialect can't write: {condition!r}")
@@ -99,7 +99,8 @@ def test_data(test: ir.Test) -> Data:
     if test.negate:
         data["negate"] = True
     truths = (("missing", test.missing), ("mistyped", test.mistyped))
-    return data | {name: truth_word(truth) for name, truth in truths if truth != ir.FALSE}
+    data |= {name: truth_word(truth) for name, truth in truths if truth != ir.FALSE}
+    return data | later_fields.written(test)
 
 
 def _short_form(test: ir.Test, source: str | Data | None, value: Any) -> Data | None:
