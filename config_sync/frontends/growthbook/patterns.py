@@ -43,6 +43,7 @@ class _Reader:
         self.at = 0
         self.ignore_case = ignore_case
         self.groups = _groups_in(text)
+        self.names: set[str] = set()
         self.depth = 0
 
     def read(self) -> str:
@@ -148,6 +149,9 @@ class _Reader:
         name = self.text[self.at : max(end, 0)]
         if end < 0 or not name.replace("$", "_").isidentifier():
             raise Invalid("invalid capture group name")
+        if name in self.names:
+            raise Unsupported("two groups of one name")
+        self.names.add(name)
         self.at = end + 1
 
     # --- escapes ------------------------------------------------------------------------------------------------------
