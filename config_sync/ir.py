@@ -39,6 +39,7 @@ class Attribute(msgspec.Struct, frozen=True):
     path: tuple[str | int, ...] = ()
     fallback: "Attribute | None" = None
     empty_is_missing: bool = False
+    null_is_missing: bool = False
 
 
 TARGETING_KEY = Attribute("targetingKey")
@@ -70,6 +71,14 @@ class Place(msgspec.Struct, frozen=True):
     km_per_unit: float = 1.0
 
 
+class Network(msgspec.Struct, frozen=True):
+    """IP addresses of one version (4 or 6) that share their first ``prefix`` bits with ``address``."""
+
+    version: int
+    address: int
+    prefix: int
+
+
 class Bucketing(msgspec.Struct, frozen=True):
     """How a unit becomes a bucket: hash of ``prefix + unit + suffix``, then the space."""
 
@@ -92,14 +101,14 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     =============================================  ====================================================================
     equal                                          str | int | float | bool | None | list | dict
     one_of                                         tuple of str | int | float | bool | None
-    less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT)
-    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD; operand already folded)
+    less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT, MODE_EXACT_TEXT)
+    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD, MODE_LOWERCASE; operand already folded)
     matches                                        str: the pattern (``config_sync.regex`` dialect)
-    time                                           int microseconds (``compare``)
+    time                                           int microseconds (``compare``; ``mode``: MODE_INSTANT_FULL)
     version                                        str (``compare``; ``mode``: MODE_VERSION_*)
     length                                         int (``compare``)
     distance                                       Place (``compare``)
-    window                                         Window
+    window                                         Window (``mode``: MODE_INSTANT_FULL)
     now                                            int microseconds (``compare``; no attribute)
     contains_all, contains_any                     tuple of JSON values
     order                                          str | int | float | list (``compare``)
@@ -107,6 +116,7 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     modulo                                         (modulus > 0, first, last): the remainder is in first .. last
     path                                           (path: tuple of str | int, expected JSON value)
     exists                                         None
+    in_network                                     tuple of Network
     =============================================  ====================================================================
 
     With MODE_BOOLEAN_NUMBER, ``contains_all``, ``contains_any``, ``order`` and ``within``, and ``equal`` with a list or map,
@@ -221,16 +231,19 @@ UNNAMED_ON, UNNAMED_OFF = "\x00on", ""  # variants of a flag that is merely on o
 
 
 def reported_name(name: str) -> str:
-    """A variant's name as the snapshot has it: what stands before a NUL, so that variants of one flag can be reported alike. An
-    empty one is reported as None."""
+    """A variant's name as the snapshot has it: without what follows a NUL. An empty one is reported as None."""
     return name.partition("\x00")[0]
 
 
 class Variant(msgspec.Struct, frozen=True):
-    """A named value. Names are unique within a flag; what follows a NUL is never shown, nor is an empty one."""
+    """A named value. Names are unique within a flag; only what comes before a NUL is shown, and an empty name isn't.
+
+    ``is_on``: to a boolean question, it answers true if its value is no boolean.
+    """
 
     name: str
     value: Any  # JSON value; None = no value
+    is_on: bool = False
 
 
 class Rule(msgspec.Struct, frozen=True):

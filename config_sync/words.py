@@ -69,9 +69,12 @@ _VALUES = ("equal", "order", "within", *_CONTAINERS)
 
 MODES: dict[str, Mode] = {
     "coerce_text": Mode(codes.MODE_COERCE_TEXT, _NUMBERS),
+    "exact_text": Mode(codes.MODE_EXACT_TEXT, _NUMBERS),
     "casefold": Mode(codes.MODE_CASEFOLD, _TEXTS),
     "boolean_number": Mode(codes.MODE_BOOLEAN_NUMBER, _VALUES),
     "container": Mode(codes.MODE_CONTAINER, _CONTAINERS),
+    "lowercase": Mode(codes.MODE_LOWERCASE, ("contains", "starts_with", "ends_with")),
+    "instant_full": Mode(codes.MODE_INSTANT_FULL, ("time", "window")),
     "version_prefix": Mode(codes.MODE_VERSION_PREFIX, _VERSIONS),
     "version_partial": Mode(codes.MODE_VERSION_PARTIAL, _VERSIONS),
     "version_same_minor": Mode(codes.MODE_VERSION_SAME_MINOR, _VERSIONS),

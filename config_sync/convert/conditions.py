@@ -84,7 +84,7 @@ class ConditionWriter:
 def test_data(test: ir.Test) -> Data:
     """A test in its short form, if one gives just this test, else in the exact form."""
     source = None if test.attribute is None else attribute_data(test.attribute)
-    value = to_json(test.operator, _storable(test.operand) if test.operator in _STORED_AS_NUMBERS else test.operand)
+    value = to_json(test.operator, _storable(test.operand) if test.operator in _OF_NUMBERS else test.operand)
     short = _short_form(test, source, value)
     if short is not None:
         return short
@@ -117,11 +117,11 @@ def _short_form(test: ir.Test, source: str | Data | None, value: Any) -> Data | 
     return None
 
 
-_STORED_AS_NUMBERS = ("equal", "one_of", "less", "less_equal", "greater", "greater_equal")
+_OF_NUMBERS = ("equal", "one_of", "less", "less_equal", "greater", "greater_equal")  # others store values as they are
 
 
 def _storable(operand: Any) -> Any:
-    """A number beyond 64 bits as the double that it is: documents have no such integers, and these tests store it so."""
+    """A number beyond 64 bits as the double that it is: documents have no such integers, and tests store it so."""
     if isinstance(operand, tuple):
         return tuple(map(_storable, operand))
     if isinstance(operand, int) and not -(1 << 63) <= operand < 1 << 63:

@@ -7,8 +7,9 @@ raises is caught in ``match_rare`` and ``match_window``: it makes the operator u
 from cpython.object cimport PyObject
 from libc.math cimport fabs, fmod
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memcmp
 
+from evaluator._fast.forms cimport contains, in_networks, is_full
 from evaluator._fast.generated cimport *
 from evaluator._fast.program cimport Program
 from evaluator._fast.slots cimport FLOAT, BIG_INTEGER, INTEGER, NULL_VALUE, OTHER, TEXT, Call, Slot
@@ -59,6 +60,8 @@ cdef int order_rare(const Slot* slot, const condition_row* row, bint coerce) noe
         except Exception:
             return NO_NUMBER
     if slot.kind == TEXT and coerce and number_in_text(slot.text, slot.length, &number):
+        if row.mode & MODE_EXACT_TEXT and (slot.text[0] <= 32 or slot.text[slot.length - 1] <= 32):  # a blank
+            return NO_NUMBER
         return order_float(number, row)
     return NO_NUMBER
 
@@ -111,22 +114,6 @@ cdef Truth match_modulo(Program p, const condition_row* row, const Slot* slot):
 # ---- text ------------------------------------------------------------------------------------------------------------
 
 
-cdef bint contains(const char* text, Py_ssize_t length, const char* part, Py_ssize_t size) noexcept nogil:
-    """Whether the bytes occur. Bounded like the naive search; ``memchr`` makes the usual case quick."""
-    cdef const char* at = text
-    cdef const char* last = text + length - size
-    if size == 0:
-        return True
-    while at <= last:
-        at = <const char*>memchr(at, part[0], last - at + 1)
-        if at == NULL:
-            return False
-        if memcmp(at, part, size) == 0:
-            return True
-        at += 1
-    return False
-
-
 cdef bint text_test(Program p, const condition_row* row, const char* text, Py_ssize_t length) noexcept:
     cdef const char* part = p.text + row.offset
     if row.length > <uint64_t>length:
@@ -153,15 +140,23 @@ cdef bint automaton_accepts(const char* automaton, const char* text, Py_ssize_t 
     return state == AUTOMATON_ACCEPT
 
 
+cdef inline object folded(object text, const condition_row* row):
+    """The text in the form that is compared."""
+    if row.op == OP_MATCHES:
+        return text
+    if row.mode & MODE_CASEFOLD:
+        return (<str>text).casefold()
+    return (<str>text).lower() if row.mode & MODE_LOWERCASE else text
+
+
 cdef Truth element_is_text(Program p, const condition_row* row, list items):
     """CONTAINS_TEXT on a list: an element whose text is the operand."""
     cdef Py_ssize_t length
     cdef const char* utf8
     for item in items:
         text = text_of(item)
-        if text is not None and row.mode & MODE_CASEFOLD:
-            text = (<str>text).casefold()
         if text is not None:
+            text = folded(text, row)
             utf8 = text_utf8(<PyObject*>text, &length)
             if length == row.length and memcmp(utf8, p.text + row.offset, length) == 0:
                 return YES
@@ -173,23 +168,24 @@ cdef Truth match_text(Program p, const condition_row* row, const Slot* slot):
     cdef const char* utf8 = slot.text
     cdef Py_ssize_t length = slot.length
     cdef object text
-    if slot.kind != TEXT or (row.mode & MODE_CASEFOLD and row.op != OP_MATCHES):
+    if slot.kind != TEXT or (row.mode & (MODE_CASEFOLD | MODE_LOWERCASE) and row.op != OP_MATCHES):
         if slot.kind == OTHER and row.op == OP_CONTAINS_TEXT:
             items = items_of(<object>slot.object)
             return UNKNOWN if items is None else element_is_text(p, row, items)
         text = text_of(<object>slot.object)
         if text is None:
             return UNKNOWN
-        if row.mode & MODE_CASEFOLD and row.op != OP_MATCHES:
-            text = (<str>text).casefold()
+        text = folded(text, row)
         utf8 = text_utf8(<PyObject*>text, &length)
     if row.op == OP_MATCHES:
         return YES if automaton_accepts(p.automata + row.payload * 8, utf8, length) else NO
     return YES if text_test(p, row, utf8, length) else NO
 
 
-cdef bint instant_of(const Slot* slot, int64_t* instant):
+cdef bint instant_of(const Slot* slot, const condition_row* row, int64_t* instant):
     if slot.kind == TEXT:
+        if row.mode & MODE_INSTANT_FULL and not is_full(slot.text, slot.length):
+            return False
         return instant_in_text(slot.text, slot.length, instant)
     if slot.kind == INTEGER:
         return scaled_integer(slot.integer, 1000000, instant)
@@ -344,6 +340,7 @@ cdef Truth match_path(Program p, const condition_row* row, const Slot* slot):
 cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
     """Everything but the operators of the hot path; may raise what the caller's objects raise."""
     cdef int64_t instant
+    cdef int found
     cdef uint8_t op = row.op
     if op == OP_EXISTS:
         return YES
@@ -354,7 +351,7 @@ cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
     if op == OP_CONTAINS_TEXT or op == OP_STARTS_WITH or op == OP_ENDS_WITH or op == OP_MATCHES:
         return match_text(p, row, slot)
     if op == OP_TIME:
-        if not instant_of(slot, &instant):
+        if not instant_of(slot, row, &instant):
             return UNKNOWN
         return YES if holds(row.mode & CMP_MASK, (instant > <int64_t>row.payload) - (instant < <int64_t>row.payload)) else NO
     if op == OP_VERSION:
@@ -371,6 +368,9 @@ cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
         return match_within(p, row, slot)
     if op == OP_MODULO:
         return match_modulo(p, row, slot)
+    if op == OP_IN_NETWORK:
+        found = in_networks(p, row, slot)
+        return UNKNOWN if found < 0 else YES if found else NO
     return match_list(p, row, slot)
 
 
@@ -381,9 +381,9 @@ cdef Truth match_rare(Program p, const condition_row* row, const Slot* slot) noe
         return UNKNOWN
 
 
-cdef bint instant_of_slot(const Slot* slot, int64_t* instant) noexcept:
+cdef bint instant_of_slot(const Slot* slot, const condition_row* row, int64_t* instant) noexcept:
     """The value as an instant, for WINDOW."""
     try:
-        return instant_of(slot, instant)
+        return instant_of(slot, row, instant)
     except Exception:
         return False

@@ -112,7 +112,9 @@ cdef inline void classify(Slot* slot) noexcept:
 
 
 cdef inline bint counts_as_missing(const attribute_row* row, const Slot* slot) noexcept nogil:
-    return row.flags & ATTRIBUTE_EMPTY_IS_MISSING and (slot.kind == NULL_VALUE or (slot.kind == TEXT and slot.length == 0))
+    if slot.kind == NULL_VALUE:
+        return row.flags & (ATTRIBUTE_EMPTY_IS_MISSING | ATTRIBUTE_NULL_IS_MISSING) != 0
+    return row.flags & ATTRIBUTE_EMPTY_IS_MISSING and slot.kind == TEXT and slot.length == 0
 
 
 cdef inline void resolve_further(Program p, Call* call, const attribute_row* row, Slot* slot) noexcept:

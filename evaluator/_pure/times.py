@@ -72,6 +72,11 @@ def instant_in_text(text: str) -> int | None:
     return (day * 86_400 + seconds - offset) * 1_000_000 + fraction
 
 
+def is_full(text: str) -> bool:
+    """Whether an instant's string has seconds and a zone, which are optional otherwise."""
+    return text[16:17] == ":" and any(mark in text[17:] for mark in "Zz+-")
+
+
 def _day(year: int, month: int, day: int) -> int | None:
     """Days since 1970-01-01, or None when the calendar has no such day."""
     try:

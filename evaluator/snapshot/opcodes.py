@@ -46,7 +46,8 @@ OP_EXISTS = 30
 OP_ORDER = 31
 OP_WITHIN = 32
 OP_MODULO = 33
-OP_LAST = 33
+OP_IN_NETWORK = 34
+OP_LAST = 34
 
 # Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE, NOW and ORDER.
 CMP_EQ = 0
@@ -60,7 +61,10 @@ CMP_MASK = 7
 # Mode bits, per operator family.
 MODE_INTEGER = 1  # numbers: the payload is an i64, not a double
 MODE_COERCE_TEXT = 2  # numbers: a numeric string counts as its number
+MODE_EXACT_TEXT = 4  # numbers, with MODE_COERCE_TEXT: no blanks around a numeric string
 MODE_CASEFOLD = 1  # text: compare after Unicode case folding (operand already folded)
+MODE_LOWERCASE = 2  # text: compare after Unicode's full lower-casing (operand already in lower case)
+MODE_INSTANT_FULL = 8  # TIME and WINDOW: a string must have seconds and a zone
 MODE_BOOLEAN_NUMBER = 8  # EQ_VALUE, CONTAINS_ALL, CONTAINS_ANY, ORDER, WITHIN: booleans are the numbers 0 and 1
 MODE_CONTAINER = 16  # CONTAINS_ALL, CONTAINS_ANY: a text contains its parts, a map its keys
 MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
@@ -130,6 +134,13 @@ KIND_OBJECT = 5
 
 # Attribute flags.
 ATTRIBUTE_EMPTY_IS_MISSING = 1
+ATTRIBUTE_NULL_IS_MISSING = 2
+
+# Variant flags.
+VARIANT_IS_ON = 1  # to a boolean question, a value that is no boolean answers true
+
+# A network in `numbers`: version * 256 + prefix length; the address in 128 bits (IPv4 in the highest 32), high half first.
+NETWORK_NUMBERS = 3
 
 # Window flags.
 WINDOW_MINUTES = 1

@@ -56,7 +56,7 @@ PATHS: tuple[tuple[str | int, ...], ...] = (
 def attribute(chance: Random, depth: int = 2) -> ir.Attribute:
     fallback = attribute(chance, depth - 1) if depth and not chance.randrange(6) else None
     name = chance.choice(("a", "b", "c", "d", "targetingKey", "user", "list", "absent", "user.name"))
-    return ir.Attribute(name, chance.choice(PATHS), fallback, not chance.randrange(5))
+    return ir.Attribute(name, chance.choice(PATHS), fallback, not chance.randrange(5), not chance.randrange(5))
 
 
 def _instant(chance: Random) -> int:
@@ -132,24 +132,38 @@ def _rarer_operand(chance: Random, operator: str) -> Any:
         return tuple(values.json_value(chance, 1) for _ in range(chance.randrange(4)))
     if operator == "path":
         return chance.choice((("a", "b", 0), ("b", 0), (0,), ("c", "d"), ("a",), (1, "b"))), values.json_value(chance, 1)
+    if operator == "in_network":
+        return tuple(_network(chance) for _ in range(chance.randrange(4)))
     return None  # exists
+
+
+def _network(chance: Random) -> ir.Network:
+    if chance.randrange(2):
+        return ir.Network(4, chance.choice((0x0A010203, 0xC0A80000, 0)), chance.choice((0, 8, 16, 24, 31, 32)))
+    return ir.Network(
+        6, chance.choice((0x20010DB8 << 96 | 1, 1, 0xFFFF0A010203)), chance.choice((0, 1, 32, 63, 64, 65, 96, 127, 128))
+    )
 
 
 def _mode(chance: Random, operator: str) -> int:
     if operator in ("less", "less_equal", "greater", "greater_equal"):
-        return chance.choice((0, codes.MODE_COERCE_TEXT))
-    if operator in ("contains", "starts_with", "ends_with", "matches"):
+        return chance.choice((0, codes.MODE_COERCE_TEXT, codes.MODE_COERCE_TEXT | codes.MODE_EXACT_TEXT))
+    if operator in ("contains", "starts_with", "ends_with"):
+        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_LOWERCASE))
+    if operator == "matches":
         return chance.choice((0, codes.MODE_CASEFOLD))
     if operator in ("equal", "order", "within", "contains_all", "contains_any"):
         container = codes.MODE_CONTAINER if operator.startswith("contains") else 0
         return chance.choice((0, codes.MODE_BOOLEAN_NUMBER, container, codes.MODE_BOOLEAN_NUMBER | container))
+    if operator in ("time", "window"):
+        return chance.choice((0, codes.MODE_INSTANT_FULL))
     return chance.choice(VERSION_MODES) if operator == "version" else 0
 
 
 OPERATORS = (
     "equal", "equal", "one_of", "one_of", "less", "less_equal", "greater", "greater_equal", "contains", "starts_with",
     "ends_with", "matches", "time", "version", "length", "distance", "window", "now", "contains_all", "contains_any",
-    "path", "exists", "order", "within", "modulo",
+    "path", "exists", "order", "within", "modulo", "in_network",
 )  # fmt: skip
 
 
@@ -157,8 +171,10 @@ def check(chance: Random) -> ir.Test:
     """One operator on one attribute."""
     operator = chance.choice(OPERATORS)
     mode, operand = _mode(chance, operator), _operand(chance, operator)
-    if mode & codes.MODE_CASEFOLD and isinstance(operand, str) and operator != "matches":
-        operand = operand.casefold()
+    if operator in ("contains", "starts_with", "ends_with"):
+        operand = (
+            operand.casefold() if mode & codes.MODE_CASEFOLD else operand.lower() if mode & codes.MODE_LOWERCASE else operand
+        )
     truths = (ir.FALSE, ir.FALSE, ir.TRUE, ir.UNKNOWN)
     return ir.Test(
         operator,
@@ -235,7 +251,7 @@ def condition(chance: Random, others: list[ir.Flag], depth: int = 3) -> ir.Condi
 def _variants(chance: Random) -> tuple[ir.Variant, ...]:
     names = chance.sample(("on", "off", "true", "false", "US", "pro", "1", ""), chance.randrange(1, 5))
     pool = (True, False, "text", 5, 2**53, 1.5, 3.0, {"a": [1, {"b": None}]}, [1, "x"], None)
-    return tuple(ir.Variant(name, chance.choice(pool)) for name in names)
+    return tuple(ir.Variant(name, chance.choice(pool), not chance.randrange(3)) for name in names)
 
 
 def flag(chance: Random, key: str, others: list[ir.Flag]) -> ir.Flag:

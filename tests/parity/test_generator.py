@@ -23,8 +23,9 @@ FAMILIES = {
     ("outcomes", "on_missing"): range(codes.ON_LAST + 1),
     ("outcomes", "past_end"): range(codes.ON_LAST + 1),
     ("variants", "kind"): range(codes.KIND_OBJECT + 1),
+    ("variants", "flags"): range(codes.VARIANT_IS_ON + 1),
     ("flags", "state"): range(codes.STATE_TOMBSTONE + 1),
-    ("attributes", "flags"): range(codes.ATTRIBUTE_EMPTY_IS_MISSING + 1),
+    ("attributes", "flags"): range((codes.ATTRIBUTE_EMPTY_IS_MISSING | codes.ATTRIBUTE_NULL_IS_MISSING) + 1),
 }
 TARGETS = ("on_false", "on_true", "on_unknown", "on_missing")
 
