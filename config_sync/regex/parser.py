@@ -11,7 +11,7 @@ from config_sync.regex.cursor import Cursor
 from config_sync.regex.errors import PatternError, UnsupportedPattern
 from config_sync.regex.escapes import bracket, code_point, set_escape
 from config_sync.regex.limits import MAX_PATTERN_DEPTH, MAX_PATTERN_LENGTH, MAX_REPEAT
-from config_sync.regex.syntax import Anchor, Assertion, Chars, Empty, Node, alternate, concat, repeat
+from config_sync.regex.syntax import Anchor, Assertion, Chars, Node, alternate, concat, repeat
 
 
 class Flags(IntFlag):
@@ -143,7 +143,7 @@ class _Parser:
         text = self.cursor.take_until("\\E")
         if text is None:
             text = self.cursor.take(len(self.cursor.text))
-        return [self.literal(ord(character)) for character in text] or [Empty()]
+        return [self.literal(ord(character)) for character in text]
 
     def atom(self, character: str) -> Node:
         cursor = self.cursor

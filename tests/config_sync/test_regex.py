@@ -113,6 +113,7 @@ REFUSED = [
     ("*a", 0, "nothing to repeat"),
     ("a|+", 2, "nothing to repeat"),
     ("a(?i)*", 5, "nothing to repeat"),
+    ("a\\Q\\E*", 5, "nothing to repeat"),
     ("a{3,2}", 1, "lower number first"),
     ("a{1001}", 1, "1000"),
     (r"(a)\1", 3, "back-references"),
