@@ -76,9 +76,7 @@ cdef int check_nodes(Program p, Marks* marks) except -1:
             inside(row.value, 1, len(p.values), "an expression's constant doesn't exist")
         elif row.op == NODE_MATCHES:
             check_automaton(p, marks, row.value)
-        if row.count == 0:
-            continue
-        if row.first_child < i:
+        if row.count and row.first_child < i:
             broken("an expression refers back")
         inside(row.first_child, row.count, count, "an expression's part doesn't exist")
         for child in range(row.first_child, row.first_child + row.count):
