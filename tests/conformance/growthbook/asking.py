@@ -32,7 +32,7 @@ def payload_of(context: dict[str, Any], **features: Any) -> dict[str, Any]:
     )
     if client:
         raise NotAsked(f"a client's own {client[0]}")
-    parts = {name: context[name] for name in ("savedGroups", "contextualBandits") if name in context}
+    parts: dict[str, Any] = {name: context[name] for name in ("savedGroups", "contextualBandits") if name in context}
     return {"features": {**context.get("features", {}), **features}, **parts}
 
 
