@@ -143,18 +143,26 @@ def _zone_problem(zone: str | None) -> Problem | None:
 
 
 def _pattern(test: ir.Test) -> Problem | None:
+<<<<<<< HEAD
     return pattern_problem(test.operand, test.mode)
 
 
 def pattern_problem(pattern: Any, mode: int) -> Problem | None:
     """A pattern, of a test or of an expression, that compiles."""
     from config_sync.regex import PatternError, compile_pattern  # only a project with patterns pays for the import
+=======
+    from config_sync.regex import PatternError, compile_for  # only a project with patterns pays for the import
+>>>>>>> main
 
     problem = _text_problem(pattern, "matches")
     if problem:
         return problem
     try:
+<<<<<<< HEAD
         compile_pattern(pattern, bool(mode & codes.MODE_CASEFOLD))
+=======
+        compile_for(test.operand, test.mode)
+>>>>>>> main
     except PatternError as error:
         return "INVALID-PATTERN", f"the pattern {pattern[:60]!r}: {error}"
     return None
