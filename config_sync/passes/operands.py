@@ -7,7 +7,6 @@ from typing import Any
 from config_sync import ir
 from config_sync.limits import MAX_LIST_BYTES, MAX_LIST_ITEM_BYTES, MAX_LIST_ITEMS, MAX_TEXT_BYTES
 from config_sync.passes.values import Problem, first_problem, value_problem
-from evaluator.snapshot import opcodes as codes
 
 _WITHOUT_ATTRIBUTE = ("now", "window")
 _CLOCK_BOUND = 1 << 62  # µs; what instants reach (docs/snapshot-format.md 4.4)
@@ -143,26 +142,18 @@ def _zone_problem(zone: str | None) -> Problem | None:
 
 
 def _pattern(test: ir.Test) -> Problem | None:
-<<<<<<< HEAD
     return pattern_problem(test.operand, test.mode)
 
 
 def pattern_problem(pattern: Any, mode: int) -> Problem | None:
     """A pattern, of a test or of an expression, that compiles."""
-    from config_sync.regex import PatternError, compile_pattern  # only a project with patterns pays for the import
-=======
     from config_sync.regex import PatternError, compile_for  # only a project with patterns pays for the import
->>>>>>> main
 
     problem = _text_problem(pattern, "matches")
     if problem:
         return problem
     try:
-<<<<<<< HEAD
-        compile_pattern(pattern, bool(mode & codes.MODE_CASEFOLD))
-=======
-        compile_for(test.operand, test.mode)
->>>>>>> main
+        compile_for(pattern, mode)
     except PatternError as error:
         return "INVALID-PATTERN", f"the pattern {pattern[:60]!r}: {error}"
     return None
