@@ -12,6 +12,7 @@ static PyObject *es_number_text(double number) {
     char out[64], digits[32], *p = out, *written;
     int count = 0, point = 0, fraction = 0;
     if (number != number) return PyUnicode_FromString("NaN");
+    if (number == 0) return PyUnicode_FromString("0");
     if (number < 0) { *p++ = '-'; number = -number; }
     if (isinf(number)) return PyUnicode_FromString(p == out ? "Infinity" : "-Infinity");
     if ((written = PyOS_double_to_string(number, 'r', 0, 0, NULL)) == NULL) return NULL;
@@ -24,7 +25,6 @@ static PyObject *es_number_text(double number) {
     if (*q == 'e') point += atoi(q + 1);
     PyMem_Free(written);
     while (count && digits[count - 1] == '0') count--;
-    if (count == 0) return PyUnicode_FromString("0");
     if (point > 21 || point <= -6) {
         *p++ = digits[0];
         if (count > 1) { *p++ = '.'; memcpy(p, digits + 1, count - 1); p += count - 1; }

@@ -39,14 +39,14 @@ def number_text(number: int | float) -> str:
         return str(number)
     if math.isnan(number):
         return "NaN"
+    if number == 0:
+        return "0"
     if number < 0:
         return "-" + number_text(-number)
     if math.isinf(number):
         return "Infinity"
     digits, point = _shortest(number)
     count = len(digits)
-    if count == 0:
-        return "0"
     if count <= point <= 21:
         return digits + "0" * (point - count)
     if 0 < point <= 21:

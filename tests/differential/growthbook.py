@@ -212,7 +212,7 @@ class Writer:
         order = chance.choice(sorted(ORDER))
         choices: list[tuple[str, int, Callable[[], tuple[str, Any]]]] = [
             ("", 3, lambda: (chance.choice(("$eq", "$ne")), chance.choice(values))),
-            ("wide text number", 4, lambda: (order, chance.choice(BOUNDS if self._widely else values))),
+            ("wide text number", 4, lambda: (order, chance.choice(BOUNDS if self._widely else list(filter(None, values))))),
             ("", 4, lambda: (chance.choice(("$in", "$nin", "$ini", "$nini")), listed)),
             ("", 1, lambda: (chance.choice(("$inGroup", "$notInGroup")), chance.choice(("few", "ids", "absent")))),
             ("wide list", 1, lambda: (chance.choice(("$all", "$alli")), listed[:2])),
