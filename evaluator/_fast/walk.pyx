@@ -281,7 +281,7 @@ cdef void decide_default(Program p, Call* call, const flag_row* flag, uint32_t r
     out.reason = reason
     out.rule = NONE
     out.has_bucket = False
-    if decide(p, call, flag, flag.default_outcome, out) != DECIDED or reason >= REASON_FIRST_ERROR:
+    if decide(p, call, flag, flag.default_outcome, out) != DECIDED or out.reason >= REASON_FIRST_ERROR:
         out.variant = NONE
         out.has_bucket = False
 
