@@ -25,22 +25,6 @@ from evaluator.snapshot.words import (
     text_of,
 )
 
-SHOWN_ITEMS: Final = 8  # of a long list
-SHOWN_CHARACTERS: Final = 120  # of a long text
-
-COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
-HASHES: Final = {
-    value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("HASH_") and name != "HASH_LAST"
-}
-_WIDTHS: Final = {codes.HASH_SHA1_28: 28, codes.HASH_SHA1_60: 60}  # in bits, where it isn't 32
-SPACES: Final = {
-    codes.SPACE_FULL: "of 2^{1}",
-    codes.SPACE_MODULO: "modulo {}",
-    codes.SPACE_MULTIPLY: "of {}",
-    codes.SPACE_ABSOLUTE: "of 2^31, absolute",
-}
-UNITS: Final = {codes.UNIT_TEXT: "text", codes.UNIT_CBOR: "CBOR", codes.UNIT_STRING: "string", codes.UNIT_TRUTHY: "truthy text"}
-ENDS: Final = ("next rule", "the default", "an error", "a variant")
 NODES: Final = {
     value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("NODE_") and name != "NODE_LAST"
 }
