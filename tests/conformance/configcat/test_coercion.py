@@ -1,4 +1,4 @@
-"""ConfigCat's documents about conversion and trimming. They come without questions; what its Python SDK 10.0.1 answers is here."""
+"""ConfigCat's documents about conversion and trimming. They have no questions; what its Python SDK 10.0.1 answers stands here."""
 
 import datetime
 import json
@@ -31,7 +31,7 @@ CONVERTED: list[tuple[str, Any, str]] = [
     ("stringArrayToStringConversionSpecialChars", ["+<>%\"'\\/\t\r\n"], "3"),
     ("stringArrayToStringConversionUnicode", ["äöüÄÖÜçéèñışğâ¢™✓😀"], "2"),
 ]
-# Of the trimming documents these alone hold; all others say "no trim", of values with blanks and of attributes with blanks alike.
+# Of the trimming documents these alone hold, whichever side has the blanks; all others say "no trim".
 VERSIONS = ("isoneof", "isnotoneof", "less", "lessequals", "greater", "greaterequals")
 NUMBERS = ("equals", "notequals", "less", "lessequals", "greater", "greaterequals")
 TRIMMED = {f"semver{name}": f"{code} trim" for code, name in enumerate(VERSIONS, 4)}
