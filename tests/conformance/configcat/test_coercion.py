@@ -1,4 +1,4 @@
-"""ConfigCat's documents about conversion and trimming. They have no questions; what its Python SDK 10.0.1 answers stands here."""
+"""ConfigCat's documents about conversion and trimming, which have no questions: what its Python SDK 10.0.1 answers."""
 
 import datetime
 import json
