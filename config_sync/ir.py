@@ -33,12 +33,21 @@ NOWHERE = Origin("")
 
 
 class Attribute(msgspec.Struct, frozen=True):
-    """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``."""
+    """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``.
+
+    With ``path_only`` the name is a label that isn't looked up; nor is it with ``map_names``, whose value is a list: the names
+    of the maps at the path (in the whole context without one). ``guard``: (attribute, text, whether missing does too); unless
+    that attribute is that text, neither name nor path lead anywhere.
+    """
 
     name: str
     path: tuple[str | int, ...] = ()
     fallback: "Attribute | None" = None
     empty_is_missing: bool = False
+    null_is_missing: bool = False
+    path_only: bool = False
+    map_names: bool = False
+    guard: "tuple[Attribute, str, bool] | None" = None
 
 
 TARGETING_KEY = Attribute("targetingKey")
@@ -93,10 +102,10 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     equal                                          str | int | float | bool | None | list | dict
     one_of                                         tuple of str | int | float | bool | None
     less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT)
-    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD; operand already folded)
-    matches                                        str: the pattern (``config_sync.regex`` dialect)
-    time                                           int microseconds (``compare``)
-    version                                        str (``compare``; ``mode``: MODE_VERSION_*)
+    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD; operand already folded; MODE_TEXT_ONLY)
+    matches                                        str: the pattern (``config_sync.regex`` dialect; ``mode``: MODE_TEXT_ONLY)
+    time                                           int microseconds (``compare``; ``mode``: MODE_TIME_*)
+    version                                        str (``compare``; ``mode``: MODE_VERSION_*; ``text_only``)
     length                                         int (``compare``)
     distance                                       Place (``compare``)
     window                                         Window
@@ -107,7 +116,8 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     =============================================  ====================================================================
 
     ``negate`` inverts the operator's own yes or no. ``missing`` and ``mistyped`` are the test's *final* truth (not inverted)
-    when there is no such attribute, and when the operator doesn't apply to the value.
+    when there is no such attribute, and when the operator doesn't apply to the value. ``each``: a list satisfies the operator
+    when any of its elements does. ``text_only``: of ``version``, whose mode has no bit left for it.
     """
 
     operator: str
@@ -119,6 +129,8 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     missing: int = FALSE
     mistyped: int = FALSE
     origin: Origin = NOWHERE
+    each: bool = False
+    text_only: bool = False
 
 
 class All(msgspec.Struct, frozen=True, tag=True):

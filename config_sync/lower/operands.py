@@ -66,6 +66,10 @@ class Operands:
 
     def chain(self, test: ir.Test) -> list[Leaf]:
         """The leaves of one test. A first leaf that finds null comes before those to which null is unknown."""
+        leaves = self._chain(test)
+        return [leaf._replace(mode=leaf.mode | codes.MODE_EACH) for leaf in leaves] if test.each else leaves
+
+    def _chain(self, test: ir.Test) -> list[Leaf]:
         operator = test.operator
         if operator == "equal":
             return [self._equal(test.operand)]
@@ -83,9 +87,10 @@ class Operands:
         if operator in _TEXT_OPERATORS:
             return self._text(_TEXT_OPERATORS[operator], operand, test.mode)
         if operator in _INTEGER_OPERATORS:
-            return Leaf(_INTEGER_OPERATORS[operator], test.compare, payload=signed_bits(operand))
+            return Leaf(_INTEGER_OPERATORS[operator], test.compare | test.mode, payload=signed_bits(operand))
         if operator == "version":
-            return self._text(codes.OP_VERSION, operand, test.mode | test.compare)
+            leaf = self._text(codes.OP_VERSION, operand, test.mode | test.compare)
+            return leaf._replace(rows=codes.VERSION_TEXT_ONLY) if test.text_only else leaf
         if operator in _LIST_OPERATORS:
             return Leaf(_LIST_OPERATORS[operator], offset=tables.values.intern(list(operand)))
         return self._special(test)

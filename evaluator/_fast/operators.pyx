@@ -129,12 +129,17 @@ cdef bint automaton_accepts(const char* automaton, const char* text, Py_ssize_t 
     return state == AUTOMATON_ACCEPT
 
 
+cdef object text_for(const condition_row* row, object value):
+    """The value as text; with MODE_TEXT_ONLY a string alone has one."""
+    return None if row.mode & MODE_TEXT_ONLY and not isinstance(value, str) else text_of(value)
+
+
 cdef Truth element_is_text(Program p, const condition_row* row, list items):
     """CONTAINS_TEXT on a list: an element whose text is the operand."""
     cdef Py_ssize_t length
     cdef const char* utf8
     for item in items:
-        text = text_of(item)
+        text = text_for(row, item)
         if text is not None and row.mode & MODE_CASEFOLD:
             text = (<str>text).casefold()
         if text is not None:
@@ -153,7 +158,7 @@ cdef Truth match_text(Program p, const condition_row* row, const Slot* slot):
         if slot.kind == OTHER and row.op == OP_CONTAINS_TEXT:
             items = items_of(<object>slot.object)
             return UNKNOWN if items is None else element_is_text(p, row, items)
-        text = text_of(<object>slot.object)
+        text = text_for(row, <object>slot.object)
         if text is None:
             return UNKNOWN
         if row.mode & MODE_CASEFOLD and row.op != OP_MATCHES:
@@ -164,14 +169,16 @@ cdef Truth match_text(Program p, const condition_row* row, const Slot* slot):
     return YES if text_test(p, row, utf8, length) else NO
 
 
-cdef bint instant_of(const Slot* slot, int64_t* instant):
+cdef bint instant_of(const Slot* slot, int mode, int64_t* instant):
+    """``mode``: MODE_TIME_*."""
+    cdef int64_t factor = 1000 if mode & MODE_TIME_MILLISECONDS else 1000000
     if slot.kind == TEXT:
-        return instant_in_text(slot.text, slot.length, instant)
+        return instant_in_text(slot.text, slot.length, mode & MODE_TIME_RFC3339, instant)
     if slot.kind == INTEGER:
-        return scaled_integer(slot.integer, 1000000, instant)
+        return scaled_integer(slot.integer, factor, instant)
     if slot.kind == FLOAT:
-        return scaled_float(slot.number, 1000000.0, instant)
-    return slot.kind == OTHER and instant_of_object(<object>slot.object, instant)
+        return scaled_float(slot.number, <double>factor, instant)
+    return slot.kind == OTHER and instant_of_object(<object>slot.object, mode & MODE_TIME_RFC3339, instant)
 
 
 cdef Truth match_version(Program p, const condition_row* row, const Slot* slot):
@@ -179,7 +186,8 @@ cdef Truth match_version(Program p, const condition_row* row, const Slot* slot):
     cdef const char* utf8 = slot.text
     cdef Py_ssize_t length = slot.length
     if slot.kind != TEXT:
-        text = text_of(<object>slot.object) if row.mode & MODE_VERSION_PARTIAL else None
+        partial = row.mode & MODE_VERSION_PARTIAL and not row.count & VERSION_TEXT_ONLY
+        text = text_of(<object>slot.object) if partial else None
         if text is None:
             return UNKNOWN
         utf8 = text_utf8(<PyObject*>text, &length)
@@ -263,7 +271,7 @@ cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
     if op == OP_CONTAINS_TEXT or op == OP_STARTS_WITH or op == OP_ENDS_WITH or op == OP_MATCHES:
         return match_text(p, row, slot)
     if op == OP_TIME:
-        if not instant_of(slot, &instant):
+        if not instant_of(slot, row.mode, &instant):
             return UNKNOWN
         return YES if holds(row.mode & CMP_MASK, (instant > <int64_t>row.payload) - (instant < <int64_t>row.payload)) else NO
     if op == OP_VERSION:
@@ -287,6 +295,6 @@ cdef Truth match_rare(Program p, const condition_row* row, const Slot* slot) noe
 cdef bint instant_of_slot(const Slot* slot, int64_t* instant) noexcept:
     """The value as an instant, for WINDOW."""
     try:
-        return instant_of(slot, instant)
+        return instant_of(slot, 0, instant)
     except Exception:
         return False

@@ -21,6 +21,7 @@ cdef extern from "kernels.h":
     void PyErr_Clear()
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
     int int_value(PyObject* number, int64_t* value)
+    int same_text(PyObject* a, PyObject* b)
     int PyUnicode_CheckExact(PyObject* o)
     int PyLong_CheckExact(PyObject* o)
     int PyFloat_CheckExact(PyObject* o)
@@ -112,16 +113,41 @@ cdef inline void classify(Slot* slot) noexcept:
 
 
 cdef inline bint counts_as_missing(const attribute_row* row, const Slot* slot) noexcept nogil:
-    return row.flags & ATTRIBUTE_EMPTY_IS_MISSING and (slot.kind == NULL_VALUE or (slot.kind == TEXT and slot.length == 0))
+    if slot.kind == NULL_VALUE:
+        return row.flags & (ATTRIBUTE_EMPTY_IS_MISSING | ATTRIBUTE_NULL_IS_MISSING)
+    return row.flags & ATTRIBUTE_EMPTY_IS_MISSING and slot.kind == TEXT and slot.length == 0
+
+
+cdef inline bint guard_holds(Program p, Call* call, const attribute_row* row) noexcept:
+    """Whether the attribute's guard, if it has one, is the text that it must be."""
+    cdef Slot* slot
+    if not row.flags & ATTRIBUTE_GUARDED:
+        return True
+    slot = resolve(p, call, row.guard)
+    if slot.kind == MISSING:
+        return row.flags & ATTRIBUTE_GUARD_OPTIONAL
+    return slot.kind == TEXT and same_text(slot.object, <PyObject*>p.attribute_names[row.guard_text])
+
+
+cdef inline object look_further(Program p, Call* call, const attribute_row* row, bint* found):
+    """What the path leads to, or the names of the maps in it."""
+    cdef object value = <object>call.context
+    found[0] = True
+    if row.path != NONE:
+        value = at_path(value, <list>p.paths[row.path], found)
+    if found[0] and row.flags & ATTRIBUTE_MAP_NAMES:
+        found[0] = isinstance(value, dict)
+        return [name for name, item in dict.items(value) if isinstance(name, str) and isinstance(item, dict)] if found[0] else None
+    return value
 
 
 cdef inline void resolve_further(Program p, Call* call, const attribute_row* row, Slot* slot) noexcept:
     """Nothing under the name itself: the path, then the fallback."""
     cdef bint found = False
     cdef Slot* other
-    if row.path != NONE:
+    if (row.path != NONE or row.flags & ATTRIBUTE_MAP_NAMES) and guard_holds(p, call, row):
         try:
-            value = at_path(<object>call.context, <list>p.paths[row.path], &found)
+            value = look_further(p, call, row, &found)
             if found:
                 Py_INCREF(value)
                 slot.object = <PyObject*>value
@@ -156,6 +182,11 @@ cdef inline PyObject* look_up(Call* call, AttributeName* name) noexcept:
     return _PyDict_GetItem_KnownHash(call.context, name.name, name.hash)
 
 
+cdef inline bint stands(Program p, Call* call, const attribute_row* row, const Slot* slot) noexcept:
+    """Whether what the name leads to counts as being there."""
+    return not counts_as_missing(row, slot) and guard_holds(p, call, row)
+
+
 cdef inline Slot* fill(Program p, Call* call, uint32_t attribute) noexcept:
     cdef Slot* slot = &call.slots[attribute]
     cdef AttributeName* name = &p.names_by_attribute[attribute]
@@ -165,7 +196,7 @@ cdef inline Slot* fill(Program p, Call* call, uint32_t attribute) noexcept:
         Py_INCREF(<object>value)
         slot.object = value
         classify(slot)
-        if not name.flags or not counts_as_missing(&p.attributes[attribute], slot):
+        if not name.flags or stands(p, call, &p.attributes[attribute], slot):
             return slot
         Py_DECREF(<object>slot.object)  # not ``value``: a subclass was replaced by the value it holds
     elif PyErr_Occurred() != NULL:

@@ -8,10 +8,10 @@ cdef enum:
 
 cdef int order_double_integer(double number, int64_t integer) noexcept nogil
 cdef bint number_in_text(const char* text, Py_ssize_t length, double* number) noexcept
-cdef bint instant_in_text(const char* text, Py_ssize_t length, int64_t* instant) noexcept nogil
+cdef bint instant_in_text(const char* text, Py_ssize_t length, bint strict, int64_t* instant) noexcept nogil
 cdef bint scaled_integer(int64_t value, int64_t factor, int64_t* instant) noexcept nogil
 cdef bint scaled_float(double value, double factor, int64_t* instant) noexcept nogil
-cdef bint instant_of_object(object value, int64_t* instant)
+cdef bint instant_of_object(object value, bint strict, int64_t* instant)
 cdef object text_of(object value)
 cdef bint deep_equal(object expected, object value)
 cdef object items_of(object value)

@@ -271,12 +271,19 @@ cdef bint zone_offset(const char* text, Py_ssize_t length, int64_t* seconds) noe
     return True
 
 
-cdef bint instant_in_text(const char* text, Py_ssize_t length, int64_t* instant) noexcept nogil:
-    """An ISO 8601 date, or date and time, in µs; False if the text is none."""
+cdef inline bint is_whole_timestamp(const char* text, Py_ssize_t length) noexcept nogil:
+    """Of what is an instant: whether it has seconds and a zone as RFC 3339 wants them, its letters capitals."""
+    if length < 20 or text[10] != c"T" or text[16] != c":":
+        return False
+    return text[length - 1] == c"Z" or (text[length - 3] == c":" and (text[length - 6] == c"+" or text[length - 6] == c"-"))
+
+
+cdef bint instant_in_text(const char* text, Py_ssize_t length, bint strict, int64_t* instant) noexcept nogil:
+    """An ISO 8601 date, or date and time, in µs; False if the text is none. ``strict``: RFC 3339, nothing left out."""
     cdef int64_t days = 0, offset = 0, fraction = 0, scale = 100000
     cdef int hour = 0, minute = 0, second = 0
     cdef Py_ssize_t i = 10
-    if length < 10 or not calendar_day(text, &days):
+    if length < 10 or not calendar_day(text, &days) or (strict and not is_whole_timestamp(text, length)):
         return False
     if length > 10:
         if length < 16 or (text[10] != c"T" and text[10] != c"t" and text[10] != c" ") or text[13] != c":":
@@ -300,7 +307,7 @@ cdef bint instant_in_text(const char* text, Py_ssize_t length, int64_t* instant)
     return True
 
 
-cdef bint instant_of_object(object value, int64_t* instant):
+cdef bint instant_of_object(object value, bint strict, int64_t* instant):
     """A datetime, a date, or whatever else writes itself in ISO 8601."""
     cdef Py_ssize_t length
     cdef const char* text
@@ -311,7 +318,7 @@ cdef bint instant_of_object(object value, int64_t* instant):
         return False
     written = PyUnicode_FromObject(written)
     text = text_utf8(<PyObject*>written, &length)
-    return text != NULL and instant_in_text(text, length, instant)
+    return text != NULL and instant_in_text(text, length, strict, instant)
 
 
 # ---- places ----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from evaluator._pure.operands import as_double, as_integer, number_operand
 from evaluator._pure.places import as_place, distance, in_window
 from evaluator._pure.rows import ConditionRow
 from evaluator._pure.times import as_instant
-from evaluator._pure.values import MISSING, as_items, as_number, as_text, at_path, deep_equal, is_nan, plain
+from evaluator._pure.values import MISSING, as_items, as_number, as_text, at_path, deep_equal, is_nan, is_unicode, plain
 from evaluator._pure.versions import as_version, compare_versions, is_range, parse_version, same_range
 from evaluator.snapshot import opcodes as codes
 
@@ -32,7 +32,18 @@ _HEADER_BYTES: Final = 16
 
 
 def test(program: Program, row: ConditionRow, value: Any) -> Truth:
-    """The answer of a row's operator for a value that is there; unknown as well when anything in it raises."""
+    """The answer of a row's operator for a value that is there; with MODE_EACH, of a list: whether any element satisfies it."""
+    if row.mode & codes.MODE_EACH and row.op != codes.OP_WINDOW and isinstance(value, list | tuple):
+        return any(_test(program, row, item) is True for item in as_items(value) or () if _is_usable(item))
+    return _test(program, row, value)
+
+
+def _is_usable(item: object) -> bool:
+    return not isinstance(item, str) or is_unicode(plain(item))
+
+
+def _test(program: Program, row: ConditionRow, value: Any) -> Truth:
+    """One value; unknown as well when anything in it raises."""
     value = plain(value)
     if value is None and row.op not in _NULL_OPERATORS:
         return None
@@ -147,13 +158,13 @@ def _in_order(program: Program, row: ConditionRow, value: Any) -> Truth:
 
 
 def _time(program: Program, row: ConditionRow, value: Any) -> Truth:
-    instant = as_instant(value)
+    instant = as_instant(value, row.mode)
     return None if instant is None else compare(row.mode, order_of(instant, as_integer(row.payload)))
 
 
 def _version(program: Program, row: ConditionRow, value: Any) -> Truth:
     operand = parse_version(program.slice(row.offset, row.length).decode(), row.mode)
-    version = as_version(value, row.mode)
+    version = as_version(value, row.mode, bool(row.count & codes.VERSION_TEXT_ONLY))
     if version is None or operand is None:
         return None
     if is_range(row.mode):
@@ -194,6 +205,11 @@ def _window(program: Program, row: ConditionRow, value: Any) -> Truth:
 # --- text -------------------------------------------------------------------------------------------------------------------
 
 
+def _text_of(row: ConditionRow, value: Any) -> str | None:
+    """The value as text; with MODE_TEXT_ONLY a string alone has one."""
+    return None if row.mode & codes.MODE_TEXT_ONLY and not isinstance(value, str) else as_text(value)
+
+
 def _folded(row: ConditionRow, text: str) -> bytes:
     return (text.casefold() if row.mode & codes.MODE_CASEFOLD else text).encode()
 
@@ -202,24 +218,24 @@ def _contains_text(program: Program, row: ConditionRow, value: Any) -> Truth:
     wanted = program.slice(row.offset, row.length)
     items = as_items(value)
     if items is not None:
-        texts = (as_text(item) for item in items)
+        texts = (_text_of(row, item) for item in items)
         return any(_folded(row, text) == wanted for text in texts if text is not None)
-    text = as_text(value)
+    text = _text_of(row, value)
     return None if text is None else wanted in _folded(row, text)
 
 
 def _starts_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text_of(row, value)
     return None if text is None else _folded(row, text).startswith(program.slice(row.offset, row.length))
 
 
 def _ends_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text_of(row, value)
     return None if text is None else _folded(row, text).endswith(program.slice(row.offset, row.length))
 
 
 def _matches(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text_of(row, value)
     return None if text is None else accepts(program.automata, row.payload * 8, text.encode())
 
 

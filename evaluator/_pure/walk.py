@@ -5,7 +5,7 @@ An observer may watch every step; that is all that ``evaluator.explain`` is. Use
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from evaluator._pure import matching
 from evaluator._pure.buckets import bucket_of, find_range
@@ -17,6 +17,9 @@ from evaluator._pure.rows import AttributeRow, ConditionRow, FlagRow, OutcomeRow
 from evaluator._pure.values import MISSING, UNUSABLE, at_path, entry, is_unicode, plain
 from evaluator._pure.view import View
 from evaluator.snapshot import opcodes as codes
+
+
+_LABELLED: Final = codes.ATTRIBUTE_PATH_ONLY | codes.ATTRIBUTE_MAP_NAMES  # the name isn't looked up
 
 
 class Answer(NamedTuple):
@@ -192,13 +195,32 @@ class Walk:
         """By name, else along the path, else the fallback's."""
         while index != codes.NONE_16:
             row = self.program.attributes[index]
-            value = _present(row, entry(self.view.context, self.program.attribute_names[row.name]))
-            if value is MISSING and row.path != codes.NONE:
-                value = _present(row, at_path(self.view.context, self.program.paths[row.path]))
-            if value is not MISSING:
+            value = MISSING
+            if not row.flags & _LABELLED:
+                value = _present(row, entry(self.view.context, self.program.attribute_names[row.name]))
+            guarded = row.flags & codes.ATTRIBUTE_GUARDED and not self._guard_holds(row)
+            if value is MISSING and not guarded:
+                value = _present(row, self._at_path(row))
+            if value is not MISSING and not guarded:
                 return value
             index = row.fallback
         return MISSING
+
+    def _guard_holds(self, row: AttributeRow) -> bool:
+        """Whether the attribute's guard is the text that it must be."""
+        value = self.attribute(row.guard)
+        if value is MISSING:
+            return bool(row.flags & codes.ATTRIBUTE_GUARD_OPTIONAL)
+        return bool(value == self.program.attribute_names[row.guard_text]) if isinstance(value, str) else False
+
+    def _at_path(self, row: AttributeRow) -> Any:
+        """What the row's path leads to, or, with MAP_NAMES, the names of the maps in it."""
+        if not row.flags & codes.ATTRIBUTE_MAP_NAMES:
+            return MISSING if row.path == codes.NONE else at_path(self.view.context, self.program.paths[row.path])
+        value = at_path(self.view.context, [] if row.path == codes.NONE else self.program.paths[row.path])
+        if not isinstance(value, dict):
+            return MISSING
+        return [name for name, item in dict.items(value) if isinstance(name, str) and isinstance(item, dict)]
 
     def expression(self, node: int) -> Any:
         """The value of an expression; UNUSABLE when it fails."""
@@ -282,6 +304,8 @@ def fixed_answer(program: Program, index: int) -> Answer | None:
 
 def _present(row: AttributeRow, value: Any) -> Any:
     """The value, or MISSING where the attribute takes an empty one for that."""
+    if row.flags & codes.ATTRIBUTE_NULL_IS_MISSING and value is None:
+        return MISSING
     if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING and (value is None or (isinstance(value, str) and plain(value) == "")):
         return MISSING
     return value

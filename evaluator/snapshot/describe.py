@@ -35,6 +35,7 @@ _TEXT: Final = {
     codes.OP_STARTS_WITH: "starts with",
     codes.OP_ENDS_WITH: "ends with",
 }
+_INSTANTS: Final = {codes.MODE_TIME_MILLISECONDS: "epoch ms", codes.MODE_TIME_RFC3339: "RFC 3339"}
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HEADER: Final = struct.Struct("<IIII")
@@ -57,9 +58,24 @@ def describe_attribute(program: Any, index: int) -> str:
         name = program.attribute_names[row.name]
         if row.path != codes.NONE:
             name = ".".join(str(step) for step in program.paths[row.path])
-        names.append(name + (" (not empty)" if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING else ""))
+        if row.flags & codes.ATTRIBUTE_MAP_NAMES:
+            name = f"names of maps in {'the context' if row.path == codes.NONE else name}"
+        names.append(name + _provisos(program, row))
         index = row.fallback
     return " else ".join(names) or "nothing"
+
+
+def _provisos(program: Any, row: Any) -> str:
+    """What must be true of an attribute's row for it to count."""
+    if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING:
+        told = " (not empty)"
+    else:
+        told = " (not null)" if row.flags & codes.ATTRIBUTE_NULL_IS_MISSING else ""
+    if not row.flags & codes.ATTRIBUTE_GUARDED:
+        return told
+    missing = "missing or " if row.flags & codes.ATTRIBUTE_GUARD_OPTIONAL else ""
+    guard = program.attribute_names[program.attributes[row.guard].name]
+    return f"{told} (where {guard} is {missing}{quoted(program.attribute_names[row.guard_text])})"
 
 
 def quoted(value: Any) -> str:
@@ -117,7 +133,8 @@ def _number(row: Any) -> str:
 
 
 def _subject(program: Any, row: Any) -> str:
-    return describe_attribute(program, row.attribute)
+    named = describe_attribute(program, row.attribute)
+    return f"{named} (or an element)" if row.mode & codes.MODE_EACH else named
 
 
 def _comparison(row: Any) -> str:
@@ -172,15 +189,21 @@ def _in_order(program: Any, row: Any) -> str:
 
 def _text_test(program: Any, row: Any) -> str:
     folded = ", ignoring case" if row.mode & codes.MODE_CASEFOLD else ""
-    return f"{_subject(program, row)} {_TEXT[row.op]} {quoted(text_of(program, row.offset, row.length))}{folded}"
+    return f"{_subject(program, row)} {_TEXT[row.op]} {quoted(text_of(program, row.offset, row.length))}{folded}{_strict(row)}"
+
+
+def _strict(row: Any) -> str:
+    return " (strings only)" if row.mode & codes.MODE_TEXT_ONLY else ""
 
 
 def _matches(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/"
+    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/{_strict(row)}"
 
 
 def _time(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} is an instant {_comparison(row)} {instant_text(_signed(row.payload))}"
+    kinds = [name for bit, name in _INSTANTS.items() if row.mode & bit]
+    told = f" ({', '.join(kinds)})" if kinds else ""
+    return f"{_subject(program, row)} is an instant{told} {_comparison(row)} {instant_text(_signed(row.payload))}"
 
 
 def _now(program: Any, row: Any) -> str:
@@ -193,7 +216,8 @@ def _version(program: Any, row: Any) -> str:
         operator = "~"
     elif row.mode & codes.MODE_VERSION_SAME_MAJOR:
         operator = "^"
-    return f"{_subject(program, row)} is a version {operator} {text_of(program, row.offset, row.length)}"
+    strict = " (strings only)" if row.count & codes.VERSION_TEXT_ONLY else ""
+    return f"{_subject(program, row)} is a version {operator} {text_of(program, row.offset, row.length)}{strict}"
 
 
 def _length(program: Any, row: Any) -> str:

@@ -62,6 +62,11 @@ MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
 MODE_VERSION_PARTIAL = 16  # versions: "1" and "1.2" mean 1.0.0 and 1.2.0
 MODE_VERSION_SAME_MINOR = 32  # versions: operand ~1.2.3 (same major and minor; the comparison code is ignored)
 MODE_VERSION_SAME_MAJOR = 64  # versions: operand ^1.2.3 (same major; the comparison code is ignored)
+MODE_TEXT_ONLY = 2  # text: only strings have a text
+MODE_TIME_MILLISECONDS = 8  # instants: a number is epoch milliseconds
+MODE_TIME_RFC3339 = 16  # instants: a string is a full RFC 3339 timestamp, zone and all
+MODE_EACH = 128  # every operator with an attribute, WINDOW excepted: a list satisfies it when any of its elements does
+VERSION_TEXT_ONLY = 1  # in `count` of VERSION, whose mode is full: only strings are versions
 
 # Jump targets in a condition row; any other value is a forward distance in rows, at least 1.
 JUMP_MATCH = 0xFFFF
@@ -118,6 +123,12 @@ KIND_OBJECT = 5
 
 # Attribute flags.
 ATTRIBUTE_EMPTY_IS_MISSING = 1
+ATTRIBUTE_NULL_IS_MISSING = 2
+ATTRIBUTE_PATH_ONLY = 4  # the name is a label; the context isn't asked for it
+ATTRIBUTE_GUARDED = 8  # nothing is there unless the attribute `guard` is the text `guard_text` …
+ATTRIBUTE_GUARD_OPTIONAL = 16  # … or missing
+ATTRIBUTE_MAP_NAMES = 32  # not the value at the path (of the whole context without one): the names of the maps in it
+ATTRIBUTE_ALL = 63
 
 # Window flags.
 WINDOW_MINUTES = 1

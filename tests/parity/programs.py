@@ -51,7 +51,12 @@ PATHS: tuple[tuple[str | int, ...], ...] = (
 def attribute(chance: Random, depth: int = 2) -> ir.Attribute:
     fallback = attribute(chance, depth - 1) if depth and not chance.randrange(6) else None
     name = chance.choice(("a", "b", "c", "d", "targetingKey", "user", "list", "absent", "user.name"))
-    return ir.Attribute(name, chance.choice(PATHS), fallback, not chance.randrange(5))
+    if chance.randrange(4):
+        return ir.Attribute(name, chance.choice(PATHS), fallback, not chance.randrange(5))
+    texts = ("US", "pro", "user-00000001", "", "1")
+    guard = (attribute(chance, 0), chance.choice(texts), not chance.randrange(2)) if chance.randrange(3) else None
+    flags = (not chance.randrange(8), not chance.randrange(3), not chance.randrange(4), not chance.randrange(6))
+    return ir.Attribute(name, chance.choice(PATHS), fallback, *flags, guard)
 
 
 def _instant(chance: Random) -> int:
@@ -125,7 +130,9 @@ def _mode(chance: Random, operator: str) -> int:
     if operator in ("less", "less_equal", "greater", "greater_equal"):
         return chance.choice((0, codes.MODE_COERCE_TEXT))
     if operator in ("contains", "starts_with", "ends_with", "matches"):
-        return chance.choice((0, codes.MODE_CASEFOLD))
+        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_TEXT_ONLY, 3))
+    if operator == "time":
+        return chance.choice((0, codes.MODE_TIME_MILLISECONDS, codes.MODE_TIME_RFC3339, 24))
     return chance.choice(VERSION_MODES) if operator == "version" else 0
 
 
@@ -152,6 +159,8 @@ def check(chance: Random) -> ir.Test:
         not chance.randrange(4),
         chance.choice(truths),
         chance.choice(truths),
+        each=operator not in ("now", "window") and not chance.randrange(3),
+        text_only=not chance.randrange(2),
     )
 
 
