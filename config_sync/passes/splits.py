@@ -9,6 +9,11 @@ from evaluator.snapshot import opcodes as codes
 
 _U32, _U64 = 1 << 32, 1 << 64
 _WITH_TOTAL = (codes.SPACE_MODULO, codes.SPACE_MULTIPLY)
+_SPACES = {  # of the hashes that aren't 32 bits wide
+    codes.HASH_MD5_INTEGER: (codes.SPACE_MODULO,),
+    codes.HASH_SHA1_28: (codes.SPACE_FULL, codes.SPACE_MODULO),
+    codes.HASH_SHA1_60: (codes.SPACE_FULL, codes.SPACE_MODULO),
+}
 
 
 def bucketing_problem(how: ir.Bucketing) -> Problem | None:
@@ -18,8 +23,10 @@ def bucketing_problem(how: ir.Bucketing) -> Problem | None:
         return "INVALID-SPLIT", "the split uses a hash, a bucket space or a unit that doesn't exist"
     if how.space in _WITH_TOTAL and not 0 < how.total < _U32:
         return "INVALID-SPLIT", "a split over a total needs one between 1 and 4,294,967,295"
-    if how.hash == codes.HASH_MD5_INTEGER and how.space != codes.SPACE_MODULO:
-        return "INVALID-SPLIT", "the 128-bit MD5 hash can only be split by its remainder"
+    if how.space not in _SPACES.get(how.hash, (how.space,)):
+        return "INVALID-SPLIT", "a hash that isn't 32 bits wide can't be split in that bucket space"
+    if how.unit == codes.UNIT_CBOR and how.hash in (codes.HASH_FNV1A_32, codes.HASH_FNV1A_32_DECIMAL):
+        return "INVALID-SPLIT", "a hash of UTF-16 code units needs a unit that is text"
     if not 0 <= how.seed < _U32 or not 0 <= how.total < _U32:
         return "INVALID-SPLIT", "seed and total of a split are unsigned 32-bit numbers"
     return first_problem(map(_salt_problem, (how.prefix, how.suffix)))

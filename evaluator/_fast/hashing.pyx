@@ -15,9 +15,13 @@ from evaluator._fast.program cimport Program
 
 cdef extern from "kernels.h":
     uint32_t load_u32(const void* p) nogil
+    uint32_t load_u32_big(const void* p) nogil
     uint32_t c_murmur3_32 "murmur3_32"(const char* data, Py_ssize_t n, uint32_t seed) nogil
     uint64_t murmur3_x64_h1(const char* data, Py_ssize_t n) nogil
     void c_md5 "md5"(const char* data, Py_ssize_t n, uint8_t* digest) nogil
+    uint64_t sha1_64(const char* data, Py_ssize_t n) nogil
+    uint32_t fnv1a_utf16(const char* data, Py_ssize_t n) nogil
+    Py_ssize_t decimal(int64_t value, char* buffer) nogil
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
 
 cdef extern from "Python.h":
@@ -137,13 +141,21 @@ cdef object canonical_cbor(object value, int depth):
 
 cdef uint64_t hash_of(const outcome_row* row, const char* data, Py_ssize_t length) noexcept nogil:
     cdef uint8_t[16] digest
+    cdef char[24] digits
     cdef uint64_t rest = 0
     cdef int i
     if row.hash == HASH_MURMUR3_32:
         return c_murmur3_32(data, length, row.seed)
+    if row.hash == HASH_SHA1_28 or row.hash == HASH_SHA1_60:
+        return sha1_64(data, length) >> (36 if row.hash == HASH_SHA1_28 else 4)
+    if row.hash >= HASH_FNV1A_32:
+        rest = fnv1a_utf16(data, length)
+        return rest if row.hash == HASH_FNV1A_32 else fnv1a_utf16(digits, decimal(<int64_t>rest, digits))
     c_md5(data, length, digest)
     if row.hash == HASH_MD5_LE32:
         return load_u32(digest)
+    if row.hash == HASH_MD5_BE32:
+        return load_u32_big(digest)
     for i in range(16):  # 128 bits modulo `total`, a byte at a time; the checks at load tie this hash to SPACE_MODULO
         rest = (rest * 256 + digest[i]) % row.total
     return rest

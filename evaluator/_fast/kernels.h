@@ -18,6 +18,7 @@
 static inline uint16_t load_u16(const void *p) { uint16_t v; memcpy(&v, p, 2); return v; }
 static inline uint32_t load_u32(const void *p) { uint32_t v; memcpy(&v, p, 4); return v; }
 static inline uint64_t load_u64(const void *p) { uint64_t v; memcpy(&v, p, 8); return v; }
+static inline uint32_t load_u32_big(const void *p) { return __builtin_bswap32(load_u32(p)); }
 static inline int32_t load_i32(const void *p) { int32_t v; memcpy(&v, p, 4); return v; }
 static inline int64_t load_i64(const void *p) { int64_t v; memcpy(&v, p, 8); return v; }
 static inline double bits_to_double(uint64_t bits) { double v; memcpy(&v, &bits, 8); return v; }
@@ -125,19 +126,72 @@ static inline void md5_block(uint32_t s[4], const uint8_t *p) {
     s[0] += a; s[1] += b; s[2] += c; s[3] += d;
 }
 
-static void md5(const char *data, Py_ssize_t n, uint8_t digest[16]) {
-    uint32_t s[4] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u};
+/* SHA-1 (RFC 3174): one 64-byte block into the state, unrolled, with a schedule of 16 words that turns. */
+static inline void sha1_block(uint32_t s[5], const uint8_t *p) {
+    uint32_t a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], w[16];
+    for (int i = 0; i < 16; i++) w[i] = load_u32_big(p + 4 * i);
+#define WORD(i) ((i) < 16 ? w[i] : (w[(i) & 15] = rotl32(w[((i) + 13) & 15] ^ w[((i) + 8) & 15] ^ w[((i) + 2) & 15] ^ w[(i) & 15], 1)))
+#define STEP(f, k, a, b, c, d, e, i) e += rotl32(a, 5) + f(b, c, d) + k + WORD(i); b = rotl32(b, 30);
+#define CHOOSE(b, c, d) (d ^ (b & (c ^ d)))
+#define PARITY(b, c, d) (b ^ c ^ d)
+#define MAJORITY(b, c, d) ((b & c) | (d & (b | c)))
+#define FIVE(f, k, i) STEP(f, k, a, b, c, d, e, i) STEP(f, k, e, a, b, c, d, i + 1) STEP(f, k, d, e, a, b, c, i + 2) \
+    STEP(f, k, c, d, e, a, b, i + 3) STEP(f, k, b, c, d, e, a, i + 4)
+#define TWENTY(f, k, i) FIVE(f, k, i) FIVE(f, k, i + 5) FIVE(f, k, i + 10) FIVE(f, k, i + 15)
+    TWENTY(CHOOSE, 0x5a827999u, 0) TWENTY(PARITY, 0x6ed9eba1u, 20) TWENTY(MAJORITY, 0x8f1bbcdcu, 40) TWENTY(PARITY, 0xca62c1d6u, 60)
+#undef TWENTY
+#undef FIVE
+#undef MAJORITY
+#undef PARITY
+#undef CHOOSE
+#undef STEP
+#undef WORD
+    s[0] += a; s[1] += b; s[2] += c; s[3] += d; s[4] += e;
+}
+
+/* What MD5 and the SHA family share: whole blocks, then the rest, 0x80, zeros and the length in bits as `bits` holds it. */
+static inline void digest_blocks(void (*block)(uint32_t *, const uint8_t *), uint32_t *s, const char *data, Py_ssize_t n, uint64_t bits) {
     Py_ssize_t whole = n / 64, rest = n % 64;
-    for (Py_ssize_t i = 0; i < whole; i++) md5_block(s, (const uint8_t *)data + 64 * i);
+    for (Py_ssize_t i = 0; i < whole; i++) block(s, (const uint8_t *)data + 64 * i);
     uint8_t last[128] = {0};
-    uint64_t bits = (uint64_t)n * 8;
     int size = rest < 56 ? 64 : 128;
     memcpy(last, data + 64 * whole, rest);
     last[rest] = 0x80;
     memcpy(last + size - 8, &bits, 8);
-    md5_block(s, last);
-    if (size == 128) md5_block(s, last + 64);
+    for (int i = 0; i < size; i += 64) block(s, last + i);
+}
+
+static void md5(const char *data, Py_ssize_t n, uint8_t digest[16]) {
+    uint32_t s[4] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u};
+    digest_blocks(md5_block, s, data, n, (uint64_t)n * 8);
     memcpy(digest, s, 16);
+}
+
+/* The first 8 bytes of SHA-1 as a big-endian number. */
+static uint64_t sha1_64(const char *data, Py_ssize_t n) {
+    uint32_t s[5] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u, 0xc3d2e1f0u};
+    digest_blocks(sha1_block, s, data, n, __builtin_bswap64((uint64_t)n * 8));
+    return (uint64_t)s[0] << 32 | s[1];
+}
+
+/* FNV-1a, 32 bits, of the UTF-16 code units of valid UTF-8. */
+static uint32_t fnv1a_utf16(const char *data, Py_ssize_t n) {
+    const uint8_t *p = (const uint8_t *)data, *end = p + n;
+    uint32_t h = 0x811c9dc5u, c;
+    while (p < end) {
+        c = *p++;
+        if (c >= 0x80) {
+            int more = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+            c &= 0x3fu >> more;
+            while (more-- && p < end) c = c << 6 | (*p++ & 0x3fu);
+            if (c >= 0x10000) {
+                h = (h ^ (0xd7c0u + (c >> 10))) * 0x01000193u;
+                c = 0xdc00u | (c & 0x3ffu);
+            }
+        }
+        h = (h ^ c) * 0x01000193u;
+    }
+    return h;
 }
 
 /* ---- CPython shortcuts ------------------------------------------------------------------------------------------ */

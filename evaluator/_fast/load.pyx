@@ -4,6 +4,7 @@ Inconsistent rows raise SnapshotError. Codes that this core doesn't know are no 
 The work is linear in the file's size, whatever the file says. Used by ``evaluator`` only.
 """
 
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
@@ -90,6 +91,20 @@ cdef int check_nodes(Program p, Marks* marks) except -1:
     return 0
 
 
+cdef int check_text_split(Program p, const outcome_row* row) except -1:
+    """A hash of UTF-16 code units: everything in it is UTF-8, so that the kernel needn't check."""
+    if row.unit == UNIT_CBOR:
+        broken("a split hashes bytes as text")
+    try:
+        if row.prefix_length:
+            PyUnicode_DecodeUTF8(p.text + row.prefix, row.prefix_length, NULL)
+        if row.suffix_length:
+            PyUnicode_DecodeUTF8(p.text + row.suffix, row.suffix_length, NULL)
+    except UnicodeDecodeError:
+        broken("a split's prefix or suffix is no text")
+    return 0
+
+
 cdef int check_outcome(Program p, Marks* marks, uint32_t index) except -1:
     cdef const outcome_row* row = &p.outcomes[index]
     cdef uint32_t i
@@ -116,6 +131,8 @@ cdef int check_outcome(Program p, Marks* marks, uint32_t index) except -1:
         broken("a split divides into no buckets")
     if row.hash == HASH_MD5_INTEGER and row.space != SPACE_MODULO:
         broken("a split needs a modulus for its hash")
+    if (row.hash == HASH_SHA1_28 or row.hash == HASH_SHA1_60) and row.space > SPACE_MODULO:
+        broken("a split's hash isn't 32 bits wide")
     if row.node == NONE:
         inside(row.attribute, 1, p.counts[SECTION_ATTRIBUTES], "a split's attribute doesn't exist")
     else:
@@ -125,6 +142,8 @@ cdef int check_outcome(Program p, Marks* marks, uint32_t index) except -1:
         inside(row.variant, 1, p.counts[SECTION_VARIANTS], "a split's variant doesn't exist")
     inside(row.prefix, row.prefix_length, p.counts[SECTION_TEXT], "a split's prefix lies outside the text")
     inside(row.suffix, row.suffix_length, p.counts[SECTION_TEXT], "a split's suffix lies outside the text")
+    if row.hash >= HASH_FNV1A_32:
+        check_text_split(p, row)
     inside(row.first_range, row.range_count, p.counts[SECTION_RANGES], "a split's range doesn't exist")
     for i in range(row.first_range, row.first_range + row.range_count):
         if p.ranges[i].last < before:

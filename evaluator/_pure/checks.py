@@ -28,6 +28,11 @@ _KIND_OF: Final = {
     dict: codes.KIND_OBJECT,
     type(None): codes.KIND_NONE,
 }
+_SPACES: Final = {  # of the hashes that aren't 32 bits wide
+    codes.HASH_MD5_INTEGER: (codes.SPACE_MODULO,),
+    codes.HASH_SHA1_28: (codes.SPACE_FULL, codes.SPACE_MODULO),
+    codes.HASH_SHA1_60: (codes.SPACE_FULL, codes.SPACE_MODULO),
+}
 
 
 def unsupported_flags(program: Program) -> list[bool]:
@@ -166,9 +171,21 @@ def _check_split(program: Program, row: OutcomeRow) -> None:
         within(row.variant, program.variants, "a split's variant")
     needs_total = row.space in (codes.SPACE_MODULO, codes.SPACE_MULTIPLY)
     require(row.total > 0 or not needs_total, "a split has no buckets")
-    require(row.hash != codes.HASH_MD5_INTEGER or row.space == codes.SPACE_MODULO, "a split's hash is too wide for its space")
+    require(row.space in _SPACES.get(row.hash, range(codes.SPACE_LAST + 1)), "a split's hash doesn't go with its space")
+    if row.hash in (codes.HASH_FNV1A_32, codes.HASH_FNV1A_32_DECIMAL):
+        require(row.unit != codes.UNIT_CBOR, "a split hashes bytes as text")
+        salts = program.slice(row.prefix, row.prefix_length), program.slice(row.suffix, row.suffix_length)
+        require(all(map(_is_utf8, salts)), "a split's prefix or suffix is no text")
     lasts = [program.ranges[index].last for index in range(row.first_range, row.first_range + row.range_count)]
     require(lasts == sorted(lasts), "a split's ranges descend")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 # --- rules and flags --------------------------------------------------------------------------------------------------------

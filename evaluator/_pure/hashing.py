@@ -12,15 +12,22 @@ import mmh3
 
 from evaluator._pure.values import EXACT_FLOATS, MAX_INTEGER_BITS, MISSING, UNUSABLE, _Missing, _Unusable, is_unicode, plain
 from evaluator.snapshot.opcodes import (
+    HASH_FNV1A_32,
+    HASH_FNV1A_32_DECIMAL,
+    HASH_MD5_BE32,
     HASH_MD5_INTEGER,
     HASH_MD5_LE32,
     HASH_MURMUR3_32,
+    HASH_SHA1_28,
+    HASH_SHA1_60,
     UNIT_CBOR,
     UNIT_STRING,
     UNIT_TEXT,
 )
 
 MAX_CBOR_DEPTH: Final = 64
+_FNV_OFFSET: Final = 0x811C9DC5
+_FNV_PRIME: Final = 0x01000193
 _CBOR_WHOLE_FLOATS: Final = 2.0**63  # whole floats below this are encoded as integers
 
 UnitBytes = bytes | _Missing | _Unusable
@@ -41,15 +48,35 @@ def murmur3_32(data: bytes, seed: int) -> int:
 
 
 def hash_bytes(code: int, data: bytes, seed: int) -> int:
-    """The hash with this HASH_* code: 32 bits, or 128 for HASH_MD5_INTEGER."""
+    """The hash with this HASH_* code: 32 bits, or as many as its name says (HASH_MD5_INTEGER: 128)."""
     if code == HASH_MURMUR3_32:
         return murmur3_32(data, seed)
-    digest = hashlib.md5(data, usedforsecurity=False).digest()
+    if code in (HASH_SHA1_28, HASH_SHA1_60):
+        return int(hashlib.sha1(data, usedforsecurity=False).hexdigest()[: 7 if code == HASH_SHA1_28 else 15], 16)
+    if code == HASH_FNV1A_32:
+        return fnv1a_32(data.decode())
+    if code == HASH_FNV1A_32_DECIMAL:
+        return fnv1a_32(str(fnv1a_32(data.decode())))
+    return _md5(code, hashlib.md5(data, usedforsecurity=False).digest())
+
+
+def _md5(code: int, digest: bytes) -> int:
     if code == HASH_MD5_LE32:
         return int.from_bytes(digest[:4], "little")
+    if code == HASH_MD5_BE32:
+        return int.from_bytes(digest[:4], "big")
     if code == HASH_MD5_INTEGER:
         return int.from_bytes(digest, "big")
     raise ValueError(f"unknown hash code {code}")  # unreachable: the flags that use one answer UNSUPPORTED
+
+
+def fnv1a_32(text: str) -> int:
+    """FNV-1a, 32 bits (Fowler, Noll, Vo), of UTF-16 code units taken whole, as JavaScript's charCodeAt gives them."""
+    units = text.encode("utf-16-le")
+    digest = _FNV_OFFSET
+    for at in range(0, len(units), 2):
+        digest = (digest ^ int.from_bytes(units[at : at + 2], "little")) * _FNV_PRIME % 2**32
+    return digest
 
 
 def unit_bytes(code: int, value: object) -> UnitBytes:

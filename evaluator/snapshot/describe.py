@@ -17,9 +17,12 @@ SHOWN_ITEMS: Final = 8  # of a long list
 SHOWN_CHARACTERS: Final = 120  # of a long text
 
 COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
-HASHES: Final = {codes.HASH_MD5_LE32: "md5_le32", codes.HASH_MD5_INTEGER: "md5_integer", codes.HASH_MURMUR3_32: "murmur3_32"}
+HASHES: Final = {
+    value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("HASH_") and name != "HASH_LAST"
+}
+_WIDTHS: Final = {codes.HASH_SHA1_28: 28, codes.HASH_SHA1_60: 60}  # in bits, where it isn't 32
 SPACES: Final = {
-    codes.SPACE_FULL: "of 2^32",
+    codes.SPACE_FULL: "of 2^{1}",
     codes.SPACE_MODULO: "modulo {}",
     codes.SPACE_MULTIPLY: "of {}",
     codes.SPACE_ABSOLUTE: "of 2^31, absolute",
@@ -292,7 +295,7 @@ def describe_split(program: Any, split: Any) -> str:
     parts.append(quoted(text_of(program, split.suffix, split.suffix_length)) if split.suffix_length else "")
     hashed = " + ".join(part for part in parts if part)
     seed = f"seed {split.seed}, " if split.hash == codes.HASH_MURMUR3_32 else ""
-    space = SPACES.get(split.space, f"in space {split.space}").format(split.total)
+    space = SPACES.get(split.space, f"in space {split.space}").format(split.total, _WIDTHS.get(split.hash, 32))
     return f"bucket of {HASHES.get(split.hash, f'hash {split.hash}')}({seed}{hashed}) {space}"
 
 

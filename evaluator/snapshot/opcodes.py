@@ -76,10 +76,15 @@ JUMP_FAIL = 0xFFFE
 HASH_MD5_LE32 = 1  # first 4 bytes of MD5, little-endian (hash_version 1)
 HASH_MD5_INTEGER = 2  # all 16 bytes of MD5 as one big-endian integer; only with SPACE_MODULO
 HASH_MURMUR3_32 = 3  # MurmurHash3_x86_32 with the row's seed (hash_version 2)
-HASH_LAST = 3
+HASH_MD5_BE32 = 4  # first 4 bytes of MD5, big-endian
+HASH_SHA1_28 = 5  # first 7 hex digits of SHA-1: 28 bits
+HASH_SHA1_60 = 6  # first 15 hex digits of SHA-1: 60 bits
+HASH_FNV1A_32 = 7  # FNV-1a, 32 bits, a UTF-16 code unit at a time (JavaScript's charCodeAt)
+HASH_FNV1A_32_DECIMAL = 8  # FNV1A_32 of the decimal digits of FNV1A_32
+HASH_LAST = 8
 
-# Space codes: from the hash to the bucket.
-SPACE_FULL = 0  # the hash itself, 0 .. 2**32-1
+# Space codes: from the hash to the bucket. A hash that isn't 32 bits wide goes with MODULO, one of 28 or 60 with FULL too.
+SPACE_FULL = 0  # the hash itself, 0 .. 2**32-1 (2**28-1 and 2**60-1 for SHA-1)
 SPACE_MODULO = 1  # hash % total
 SPACE_MULTIPLY = 2  # (hash * total) >> 32
 SPACE_ABSOLUTE = 3  # abs(hash as int32), 0 .. 2**31

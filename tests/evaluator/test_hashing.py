@@ -1,5 +1,6 @@
 """The pure core's hashes and encodings against published vectors, and both cores against them through a whole evaluation."""
 
+import hashlib
 import json
 import math
 import random
@@ -107,6 +108,61 @@ def test_hash_17_independent_seeds_and_prefixes(implementation: ModuleType) -> N
 )
 def test_the_absolute_space(digest: int, bucket: int) -> None:
     assert bucket_of(codes.SPACE_ABSOLUTE, 0, digest) == bucket
+
+
+# Published (RFC 3174, FIPS 180-4; FNV: Noll's test_fnv.c; MD5: RFC 1321), and JavaScript's charCodeAt outside Latin-1.
+KNOWN_ANSWERS = [
+    (codes.HASH_MD5_BE32, "abc", 0x90015098),
+    (codes.HASH_MD5_BE32, "", 0xD41D8CD9),
+    (codes.HASH_SHA1_28, "abc", 0xA9993E3),
+    (codes.HASH_SHA1_60, "abc", 0xA9993E364706816),
+    (codes.HASH_SHA1_60, "", 0xDA39A3EE5E6B4B0),
+    (codes.HASH_SHA1_60, "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 0x84983E441C3BD26),
+    (codes.HASH_SHA1_60, "a" * 1_000_000, 0x34AA973CD4C4DAA),
+    (codes.HASH_FNV1A_32, "", 0x811C9DC5),
+    (codes.HASH_FNV1A_32, "a", 0xE40C292C),
+    (codes.HASH_FNV1A_32, "foobar", 0xBF9CF968),
+]
+
+
+@pytest.mark.parametrize(("code", "text", "expected"), KNOWN_ANSWERS, ids=lambda part: str(part)[:40])
+def test_known_answers_of_other_hashes(implementation: ModuleType, code: int, text: str, expected: int) -> None:
+    assert hashing.hash_bytes(code, text.encode(), 0) == expected
+    assert bucket_of_unit(implementation, text, hash=code) == expected
+
+
+@pytest.mark.parametrize("length", [*range(0, 200), 1_000, 4_095, 4_096, 100_000])
+def test_other_hashes_of_every_length(implementation: ModuleType, length: int) -> None:
+    """Around the ends of blocks (55, 56, 63, 64, 65, 119, 120 …) padding differs; the suffix moves them about."""
+    unit = "".join(map(chr, random.Random(length).choices(range(32, 127), k=length)))
+    for suffix in ("", ".salt"):
+        data = (unit + suffix).encode()
+        sha1 = hashlib.sha1(data).hexdigest()
+        assert bucket_of_unit(implementation, unit, hash=codes.HASH_SHA1_60, suffix=suffix) == int(sha1[:15], 16)
+        assert bucket_of_unit(implementation, unit, hash=codes.HASH_SHA1_28, suffix=suffix) == int(sha1[:7], 16)
+        md5 = int(hashlib.md5(data).hexdigest()[:8], 16)
+        assert bucket_of_unit(implementation, unit, hash=codes.HASH_MD5_BE32, suffix=suffix) == md5
+
+
+def javascript_fnv1a(text: str) -> int:
+    """The loop that GrowthBook's SDKs run: xor a code unit, then add shifted copies instead of multiplying."""
+    data, value = text.encode("utf-16-le"), 0x811C9DC5
+    for low, high in zip(data[::2], data[1::2], strict=True):
+        value ^= low | high << 8
+        value = (value + (value << 1) + (value << 4) + (value << 7) + (value << 8) + (value << 24)) & 0xFFFFFFFF
+    return value
+
+
+WIDTHS = "a\x7f\x80\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffffz"  # around the ends of each length in UTF-8 and UTF-16
+
+
+@pytest.mark.parametrize("unit", ["", "1", "user-1", "ß", "日本語", "\U0001f600", WIDTHS])
+def test_fnv1a_of_utf16_code_units(implementation: ModuleType, unit: str) -> None:
+    for suffix in ("", "-é-\U0001f680"):
+        once = javascript_fnv1a(unit + suffix)
+        assert bucket_of_unit(implementation, unit, hash=codes.HASH_FNV1A_32, suffix=suffix) == once
+        twice = javascript_fnv1a(str(once))
+        assert bucket_of_unit(implementation, unit, hash=codes.HASH_FNV1A_32_DECIMAL, suffix=suffix) == twice
 
 
 def json_values(chance: random.Random, depth: int = 3) -> Any:

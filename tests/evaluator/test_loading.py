@@ -73,6 +73,16 @@ def too_many_references(tables: Tables) -> None:
         flag |= {"rule_count": 30_000}
 
 
+def not_text(part: str) -> Change:
+    """A hash over UTF-16 code units whose salt is no UTF-8."""
+
+    def change(tables: Tables) -> None:
+        offset, length = tables.text(b"ok\xff")
+        tables.rows["outcomes"][2] |= {"hash": codes.HASH_FNV1A_32, part: offset, f"{part}_length": length}
+
+    return change
+
+
 TEXT_END = 1 << 20
 BROKEN: dict[str, Change] = {
     # the body
@@ -177,6 +187,11 @@ BROKEN: dict[str, Change] = {
     "a split's variant": field("outcomes", 2, variant=2),
     "a split into nothing": field("outcomes", 2, space=codes.SPACE_MODULO),
     "a split times nothing": field("outcomes", 2, space=codes.SPACE_MULTIPLY),
+    "a narrow hash scaled": field("outcomes", 2, hash=codes.HASH_SHA1_28, space=codes.SPACE_MULTIPLY, total=9),
+    "a narrow hash signed": field("outcomes", 2, hash=codes.HASH_SHA1_60, space=codes.SPACE_ABSOLUTE),
+    "a hash of text from bytes": field("outcomes", 2, hash=codes.HASH_FNV1A_32, unit=codes.UNIT_CBOR),
+    "a hash of text with bytes before": not_text("prefix"),
+    "a hash of text with bytes after": not_text("suffix"),
     "a wide hash": field("outcomes", 2, hash=codes.HASH_MD5_INTEGER),
     "a wide hash scaled": field("outcomes", 2, hash=codes.HASH_MD5_INTEGER, space=codes.SPACE_MULTIPLY, total=9),
     "a computed outcome": field("outcomes", 3, node=9),

@@ -52,6 +52,10 @@ def signed(digest: int) -> int:
 MURMUR = mmh3.hash(b"user_123", 0, False)
 MD5 = hashlib.md5(b"user_123").digest()
 LE32 = int.from_bytes(MD5[:4], "little")
+BE32 = int.from_bytes(MD5[:4], "big")
+SHA1 = hashlib.sha1(b"user_123").hexdigest()
+SHA1_28, SHA1_60 = int(SHA1[:7], 16), int(SHA1[:15], 16)
+FNV = {"hash": codes.HASH_FNV1A_32}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,13 @@ LE32 = int.from_bytes(MD5[:4], "little")
         ({"hash": codes.HASH_MURMUR3_32, "space": codes.SPACE_ABSOLUTE, "seed": 3}, abs(mmh3.hash(b"user_123", 3))),
         ({"hash": codes.HASH_MD5_LE32, "space": codes.SPACE_FULL}, LE32),
         ({"hash": codes.HASH_MD5_LE32, "space": codes.SPACE_MODULO, "total": 100}, LE32 % 100),
+        ({"hash": codes.HASH_MD5_BE32, "space": codes.SPACE_FULL}, BE32),
+        ({"hash": codes.HASH_MD5_BE32, "space": codes.SPACE_MODULO, "total": 10_000}, BE32 % 10_000),
+        ({"hash": codes.HASH_SHA1_28, "space": codes.SPACE_FULL}, SHA1_28),
+        ({"hash": codes.HASH_SHA1_28, "space": codes.SPACE_MODULO, "total": 100}, SHA1_28 % 100),
+        ({"hash": codes.HASH_SHA1_60, "space": codes.SPACE_FULL}, SHA1_60),
+        ({"hash": codes.HASH_SHA1_60, "space": codes.SPACE_MODULO, "total": FULL}, SHA1_60 % FULL),
+        (FNV | {"space": codes.SPACE_MULTIPLY, "total": 1_000}, 0x13ADFB29 * 1_000 >> 32),
         ({"hash": codes.HASH_MD5_INTEGER, "space": codes.SPACE_MODULO, "total": 100}, int.from_bytes(MD5, "big") % 100),
         ({"hash": codes.HASH_MD5_INTEGER, "space": codes.SPACE_MODULO, "total": FULL}, int.from_bytes(MD5, "big") % FULL),
     ],

@@ -35,6 +35,11 @@ REASONS = (
     codes.REASON_SPLIT,
     codes.REASON_GENERAL,
 )
+NARROW_SPACES: dict[int, tuple[int, ...]] = {
+    codes.HASH_MD5_INTEGER: (codes.SPACE_MODULO,),
+    codes.HASH_SHA1_28: (codes.SPACE_FULL, codes.SPACE_MODULO),
+    codes.HASH_SHA1_60: (codes.SPACE_FULL, codes.SPACE_MODULO),
+}
 PATHS: tuple[tuple[str | int, ...], ...] = (
     (),
     (),
@@ -166,19 +171,20 @@ def check(chance: Random) -> ir.Test:
 
 def bucketing(chance: Random) -> ir.Bucketing:
     """Any hash with any space that goes with it."""
-    kind = chance.choice((codes.HASH_MD5_LE32, codes.HASH_MD5_INTEGER, codes.HASH_MURMUR3_32, codes.HASH_MURMUR3_32))
-    space = codes.SPACE_MODULO if kind == codes.HASH_MD5_INTEGER else chance.randrange(codes.SPACE_LAST + 1)
+    kind = chance.choice((*range(1, codes.HASH_LAST + 1), codes.HASH_MURMUR3_32))
+    space = chance.choice(NARROW_SPACES.get(kind, range(codes.SPACE_LAST + 1)))
+    unit = chance.choice([unit for unit in range(codes.UNIT_LAST + 1) if kind < codes.HASH_FNV1A_32 or unit != codes.UNIT_CBOR])
     source = expression(chance, 2) if not chance.randrange(6) else chance.choice((ir.TARGETING_KEY, attribute(chance)))
     total = chance.choice((1, 2, 100, 10_000, 2**32 - 1)) if space in (codes.SPACE_MODULO, codes.SPACE_MULTIPLY) else 0
-    affixes = ("", "", "flag:", ":salt", "a-prefix-longer-than-a-block", "ß")
+    affixes = ("", "", "flag:", ":salt", "a-prefix-longer-than-a-block", "ß", "😀€", 49 * "x")
     seed = chance.choice((0, 0x9747B28C, 2**32 - 1))
-    return ir.Bucketing(
-        kind, space, chance.randrange(codes.UNIT_LAST + 1), source, seed, total, chance.choice(affixes), chance.choice(affixes)
-    )
+    return ir.Bucketing(kind, space, unit, source, seed, total, chance.choice(affixes), chance.choice(affixes))
 
 
 def _size(how: ir.Bucketing) -> int:
-    return how.total or (2**31 + 1 if how.space == codes.SPACE_ABSOLUTE else 2**32)
+    if how.space == codes.SPACE_ABSOLUTE:
+        return 2**31 + 1
+    return how.total or {codes.HASH_SHA1_28: 2**28, codes.HASH_SHA1_60: 2**60}.get(how.hash, 2**32)
 
 
 def _split(chance: Random, names: list[str]) -> ir.Split:

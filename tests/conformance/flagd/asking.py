@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tests.conformance.gherkin import Case, Step
 
-IGNORED = (  # test_gherkin.py chooses the document, by the selector among other things
+IGNORED = (  # test_suite.py chooses the document, by the selector among other things
     r"an evaluator",
     r"a stable flagd provider",
     r"a metadata flagd provider",
