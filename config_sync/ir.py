@@ -157,11 +157,12 @@ class SegmentReference(msgspec.Struct, frozen=True, tag=True):
 
 
 class Prerequisite(msgspec.Struct, frozen=True, tag=True):
-    """True when another flag answers one of these variants, without an error."""
+    """True when another flag answers one of these variants; ``error`` when it answers an error."""
 
     flag: str
     variants: tuple[str, ...]
     origin: Origin = NOWHERE
+    error: int = FALSE
 
 
 class InBucket(msgspec.Struct, frozen=True, tag=True):

@@ -335,13 +335,11 @@ cdef class Program:
         if self.names_by_attribute == NULL:
             raise MemoryError
         for i in range(count):
-            name = <PyObject*>self.attribute_names[self.attributes[i].name]
-            self.names_by_attribute[i].hash = text_hash(name)
-            self.names_by_attribute[i].flags = self.attributes[i].flags
-            if self.attributes[i].flags & (ATTRIBUTE_PATH_ONLY | ATTRIBUTE_MAP_NAMES):
-                name = <PyObject*>NOBODY
-                self.names_by_attribute[i].hash = hash(NOBODY)
+            labelled = self.attributes[i].flags & (ATTRIBUTE_PATH_ONLY | ATTRIBUTE_MAP_NAMES)
+            name = <PyObject*>NOBODY if labelled else <PyObject*>self.attribute_names[self.attributes[i].name]
             self.names_by_attribute[i].name = name
+            self.names_by_attribute[i].hash = hash(<object>name)
+            self.names_by_attribute[i].flags = self.attributes[i].flags
             self.names_by_attribute[i].place = 0
             self.names_by_attribute[i].wrong_guesses = 0
         return 0

@@ -273,9 +273,8 @@ cdef bint zone_offset(const char* text, Py_ssize_t length, int64_t* seconds) noe
 
 cdef inline bint is_whole_timestamp(const char* text, Py_ssize_t length) noexcept nogil:
     """Of what is an instant: whether it has seconds and a zone as RFC 3339 wants them, its letters capitals."""
-    if length < 20 or text[10] != c"T" or text[16] != c":":
-        return False
-    return text[length - 1] == c"Z" or (text[length - 3] == c":" and (text[length - 6] == c"+" or text[length - 6] == c"-"))
+    cdef bint zone = text[length - 1] == c"Z" or (text[length - 3] == c":" and (text[length - 6] == c"+" or text[length - 6] == c"-"))
+    return length >= 20 and text[10] == c"T" and text[16] == c":" and zone
 
 
 cdef bint instant_in_text(const char* text, Py_ssize_t length, bint strict, int64_t* instant) noexcept nogil:

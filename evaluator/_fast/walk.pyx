@@ -5,24 +5,18 @@ sees it whole; what is rare is in ``operators`` and ``hashing``. Order of the qu
 """
 
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp
 
 from evaluator._fast.expressions cimport View, evaluate_expression
 from evaluator._fast.frames cimport Frame, as_dict, close_frame, open_frame
 from evaluator._fast.generated cimport *
 from evaluator._fast.hashing cimport bucket_of_bytes, unit_bytes
 from evaluator._fast.jsonlogic cimport truthy
-from evaluator._fast.operators cimport (
-    ABSENT, NO, NO_NUMBER, UNKNOWN, YES, Truth, holds, in_numbers, instant_of_slot, match_rare, order_slot,
-)
+from evaluator._fast.matching cimport match_slot
+from evaluator._fast.operators cimport ABSENT, NO, UNKNOWN, YES, Truth, holds, instant_of_slot
 from evaluator._fast.program cimport Program, find
-from evaluator._fast.sets cimport small_set, table_set
-from evaluator._fast.slots cimport (
-    BOOLEAN, INTEGER, MISSING, NULL_VALUE, OTHER, TEXT, UNUSABLE, Call, Slot, classify, clock_us, resolve,
-)
-from evaluator._fast.values cimport in_window, items_of
+from evaluator._fast.slots cimport INTEGER, MISSING, NULL_VALUE, TEXT, UNUSABLE, Call, Slot, clock_us, resolve
+from evaluator._fast.values cimport in_window
 
 cdef extern from "kernels.h" nogil:
     uint32_t murmur3_32(const char* data, Py_ssize_t n, uint32_t seed)
@@ -51,76 +45,6 @@ cdef View view_of(Program p, Call* call):
     view.flag_key = p.keys[call.flag]
     view.now_ms = <object>call.now if call.now != NULL else clock_us(call) // 1000
     return view
-
-
-cdef Truth match_elements(Program p, const condition_row* row, list items):
-    """MODE_EACH: whether the operator holds of any element by itself."""
-    cdef condition_row alone = row[0]
-    cdef Slot element
-    cdef Truth truth
-    alone.mode &= ~MODE_EACH
-    for item in items:
-        Py_INCREF(item)
-        element.object = <PyObject*>item
-        classify(&element)
-        truth = match_slot(p, &alone, &element) if element.kind > UNUSABLE else UNKNOWN
-        Py_DECREF(<object>element.object)
-        if truth == YES:
-            return YES
-    return NO
-
-
-cdef Truth or_elements(Program p, const condition_row* row, Slot* slot, Truth otherwise) noexcept:
-    """The operators that ``match_slot`` doesn't answer for this kind of value: lists under MODE_EACH, nulls, rare operators."""
-    cdef uint8_t op = row.op
-    if row.mode & MODE_EACH and slot.kind == OTHER:
-        if isinstance(<object>slot.object, (list, tuple)):
-            try:
-                return match_elements(p, row, items_of(<object>slot.object))
-            except Exception:
-                return UNKNOWN
-    if op == OP_IN_TEXT_SMALL or op == OP_IN_TEXT_TABLE:
-        return UNKNOWN if slot.kind == NULL_VALUE else NO
-    if op == OP_IN_INTEGER or op == OP_IN_FLOAT:
-        return in_numbers(p, row, slot)
-    if op > OP_GREATER_EQUAL or op == OP_EQ_VALUE:
-        return match_rare(p, row, slot)
-    return otherwise
-
-
-cdef inline Truth match_slot(Program p, const condition_row* row, Slot* slot) noexcept:
-    """One operator on one value that is there and usable."""
-    cdef int order
-    cdef uint8_t op = row.op
-    if op == OP_EQ_TEXT:
-        if slot.kind != TEXT:
-            return or_elements(p, row, slot, NO)
-        if slot.prefix != row.payload or <uint64_t>slot.length != row.length:
-            return NO
-        return YES if row.length <= 8 or memcmp(p.text + row.offset, slot.text, row.length) == 0 else NO
-    if op == OP_IN_TEXT_SMALL:
-        return small_set(p, row, slot) if slot.kind == TEXT else or_elements(p, row, slot, NO)
-    if op == OP_IN_TEXT_TABLE:
-        return table_set(p, row, slot) if slot.kind == TEXT else or_elements(p, row, slot, NO)
-    if OP_LESS <= op <= OP_GREATER_EQUAL:
-        order = order_slot(slot, row, row.mode & MODE_COERCE_TEXT)
-        if order == NO_NUMBER:
-            return or_elements(p, row, slot, UNKNOWN)
-        if op == OP_GREATER_EQUAL:
-            return YES if order == 0 or order == 1 else NO
-        if op == OP_GREATER:
-            return YES if order == 1 else NO
-        if op == OP_LESS_EQUAL:
-            return YES if order <= 0 else NO
-        return YES if order < 0 else NO
-    if op == OP_EQ_NUMBER:
-        order = order_slot(slot, row, False)
-        return YES if order == 0 else or_elements(p, row, slot, NO) if order == NO_NUMBER else NO
-    if op == OP_EQ_BOOLEAN and slot.kind == BOOLEAN:
-        return YES if <uint64_t>slot.integer == row.payload else NO
-    if op == OP_IS_NULL and slot.kind == NULL_VALUE:
-        return YES
-    return or_elements(p, row, slot, NO)
 
 
 cdef Truth match_window(Program p, Call* call, const condition_row* row) noexcept:
@@ -163,7 +87,7 @@ cdef Truth match_call(Program p, Call* call, const condition_row* row) noexcept:
     if row.op == OP_BUCKET:
         return match_bucket(p, call, row)
     if row.op == OP_PREREQUISITE:
-        return YES if prerequisite_holds(p, call, row) else NO
+        return prerequisite_holds(p, call, row)
     if row.op == OP_EXPRESSION:
         return match_expression(p, call, row)
     if row.op == OP_WINDOW:
@@ -369,19 +293,19 @@ cdef inline bint is_sound(Program p, uint32_t index) noexcept nogil:
     return p.state[index] == 0
 
 
-cdef bint prerequisite_holds(Program p, Call* call, const condition_row* row) noexcept:
+cdef Truth prerequisite_holds(Program p, Call* call, const condition_row* row) noexcept:
     cdef Answer answer
     cdef uint32_t i, asking = call.flag, wanted = <uint32_t>row.payload
     if not is_sound(p, wanted):
-        return False
+        return UNKNOWN
     run(p, call, wanted, &answer)
     call.flag = asking
     if answer.reason >= REASON_FIRST_ERROR:
-        return False
+        return UNKNOWN
     for i in range(row.offset, row.offset + row.count):
         if p.numbers[i] == answer.variant:
-            return True
-    return False
+            return YES
+    return NO
 
 
 cdef void refuse(Answer* out, uint32_t flag, uint32_t reason) noexcept nogil:

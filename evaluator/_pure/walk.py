@@ -18,7 +18,6 @@ from evaluator._pure.values import MISSING, UNUSABLE, at_path, entry, is_unicode
 from evaluator._pure.view import View
 from evaluator.snapshot import opcodes as codes
 
-
 _LABELLED: Final = codes.ATTRIBUTE_PATH_ONLY | codes.ATTRIBUTE_MAP_NAMES  # the name isn't looked up
 
 
@@ -166,7 +165,7 @@ class Walk:
     def _prerequisite(self, row: ConditionRow) -> tuple[object, bool | None, bool]:
         answer = self.flag(row.payload)
         wanted = self.program.numbers[row.offset : row.offset + row.count]
-        return answer, answer.reason < codes.REASON_FIRST_ERROR and answer.variant in wanted, False
+        return answer, None if answer.reason >= codes.REASON_FIRST_ERROR else answer.variant in wanted, False
 
     def _truth(self, row: ConditionRow) -> tuple[object, bool | None, bool]:
         from evaluator._pure.expressions import truthy

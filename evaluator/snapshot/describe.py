@@ -5,16 +5,26 @@ A *program-like* object has the sections of ``layout.SECTIONS`` as attributes: l
 ``variant_names`` and ``values``. Nothing here is asked while evaluating.
 """
 
-import json
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from evaluator.snapshot import opcodes as codes
+from evaluator.snapshot.describe_attribute import describe_attribute, quoted
+
+__all__ = [
+    "describe_attribute",
+    "describe_condition",
+    "describe_outcome",
+    "describe_split",
+    "describe_target",
+    "describe_variant",
+    "listed",
+    "quoted",
+]
 
 SHOWN_ITEMS: Final = 8  # of a long list
-SHOWN_CHARACTERS: Final = 120  # of a long text
 
 COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
 HASHES: Final = {
@@ -51,43 +61,6 @@ def describe_condition(program: Any, row: Any) -> str:
     """One row as a question: ``country is one of "CA", "US"``. Total: an unknown operator is named by its number."""
     describe = _DESCRIBERS.get(row.op)
     return describe(program, row) if describe else f"unknown operator {row.op}"
-
-
-def describe_attribute(program: Any, index: int) -> str:
-    """An attribute's name, path and fallbacks: ``country``, ``custom.tier else plan``."""
-    names = []
-    while index != codes.NONE_16:
-        row = program.attributes[index]
-        name = program.attribute_names[row.name]
-        if row.path != codes.NONE:
-            name = ".".join(str(step) for step in program.paths[row.path])
-        if row.flags & codes.ATTRIBUTE_MAP_NAMES:
-            name = f"names of maps in {'the context' if row.path == codes.NONE else name}"
-        names.append(name + _provisos(program, row))
-        index = row.fallback
-    return " else ".join(names) or "nothing"
-
-
-def _provisos(program: Any, row: Any) -> str:
-    """What must be true of an attribute's row for it to count."""
-    if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING:
-        told = " (not empty)"
-    else:
-        told = " (not null)" if row.flags & codes.ATTRIBUTE_NULL_IS_MISSING else ""
-    if not row.flags & codes.ATTRIBUTE_GUARDED:
-        return told
-    missing = "missing or " if row.flags & codes.ATTRIBUTE_GUARD_OPTIONAL else ""
-    guard = program.attribute_names[program.attributes[row.guard].name]
-    return f"{told} (where {guard} is {missing}{quoted(program.attribute_names[row.guard_text])})"
-
-
-def quoted(value: Any) -> str:
-    """A value as JSON, cut where it gets long."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
 
 
 def listed(items: Iterable[Any], count: int) -> str:

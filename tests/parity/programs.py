@@ -215,7 +215,8 @@ def _leaf(chance: Random, others: list[ir.Flag]) -> ir.Condition:
     if kind == 10 and others:
         other = chance.choice(others)
         names = [variant.name for variant in other.variants]
-        return ir.Prerequisite(other.key, tuple(chance.sample(names, chance.randrange(len(names) + 1))))
+        wanted = tuple(chance.sample(names, chance.randrange(len(names) + 1)))
+        return ir.Prerequisite(other.key, wanted, error=chance.choice((ir.FALSE, ir.FALSE, ir.TRUE, ir.UNKNOWN)))
     return ir.Truthy(expression(chance, 3))
 
 
