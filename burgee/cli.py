@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from burgee import commands, releases, replay
+from burgee.project import add_dialect
 from burgee.trouble import Trouble
 
 
@@ -88,7 +89,7 @@ def _add_diff(add: "_Commands[argparse.ArgumentParser]") -> None:
     diff.add_argument("--contexts", metavar="FILE", help="users to try: a JSON array of contexts, or one context a line")
     diff.add_argument("--json", action="store_true", help="print one JSON document")
     _add_now(diff)
-    _add_dialect(diff)
+    add_dialect(diff)
     diff.set_defaults(run=commands.diff)
 
 
@@ -142,11 +143,7 @@ def _add_openapi(add: "_Commands[argparse.ArgumentParser]") -> None:
 
 def _add_path(parser: argparse.ArgumentParser, meaning: str) -> None:
     parser.add_argument("path", metavar="PATH", help=meaning)
-    _add_dialect(parser)
-
-
-def _add_dialect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dialect", default="native", help="what the project is written in (default: %(default)s)")
+    add_dialect(parser)
 
 
 def _add_context(parser: argparse.ArgumentParser) -> None:

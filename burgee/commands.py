@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from burgee.contexts import read_context, read_contexts
-from burgee.project import Loaded, load
+from burgee.project import Loaded, check_dialect, load
 from burgee.releases import read_version, version_in
 from burgee.trouble import Trouble, UsageError
-from config_sync.frontends.registry import DIALECTS
 from evaluator import Evaluation, Evaluator, SnapshotError
 
 
@@ -103,7 +102,7 @@ def serve(options: argparse.Namespace) -> int:
         from burgee.serve import serve as run
     except ModuleNotFoundError as error:
         raise Trouble(f"serve needs the package {error.name}: pip install 'burgee[serve]'") from error
-    _check_dialect(options.dialect)
+    check_dialect(options.dialect)
     return run(options.path, options.dialect, options.host, options.port, tuple(options.allow_origin))
 
 
@@ -181,13 +180,8 @@ def _checked_snapshot(path: str, dialect: str) -> bytes:
 
 
 def _load(path: str, dialect: str) -> Loaded:
-    _check_dialect(dialect)
+    check_dialect(dialect)
     return load(path, dialect)
-
-
-def _check_dialect(dialect: str) -> None:
-    if dialect not in DIALECTS:
-        raise UsageError(f"unknown dialect {dialect!r}: one of {', '.join(sorted(DIALECTS))}")
 
 
 def _report(loaded: Loaded) -> None:

@@ -3,12 +3,15 @@
 For the commands of ``burgee``.
 """
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
 from burgee.trouble import UsageError
 from config_sync.compile import compile_project
+from config_sync.detect import AUTO
 from config_sync.diagnostics import ERROR, Diagnostic, Diagnostics
+from config_sync.frontends.registry import DIALECTS
 from config_sync.render import render
 from config_sync.sources.reading import files_of
 from evaluator.snapshot.opcodes import MAGIC
@@ -33,7 +36,8 @@ class Loaded:
 
 
 def load(path: str, dialect: str) -> Loaded:
-    """Reads a snapshot (told by its magic bytes; ``dialect`` doesn't matter then) or compiles a file or directory.
+    """Reads a snapshot (told by its magic bytes; ``dialect`` doesn't matter then) or compiles a file or directory; with
+    the dialect "auto" as what its documents look like.
 
     Raises UsageError when there is no such path or it can't be read.
     """
@@ -47,6 +51,22 @@ def load(path: str, dialect: str) -> Loaded:
         raise UsageError(f"{path}: {error.strerror}") from error
     result = compile_project(place, dialect=dialect)
     return Loaded(result.snapshot, tuple(result.diagnostics))
+
+
+def add_dialect(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that compiles."""
+    parser.add_argument(
+        "--dialect",
+        metavar="NAME",
+        default=AUTO,
+        help="what the project is written in (default: %(default)s, told from its documents)",
+    )
+
+
+def check_dialect(dialect: str) -> None:
+    """Raises UsageError for a name that no dialect has."""
+    if dialect not in (AUTO, *DIALECTS):
+        raise UsageError(f"unknown dialect {dialect!r}: one of {', '.join(sorted(DIALECTS))}, or auto")
 
 
 def is_snapshot(place: Path) -> bool:

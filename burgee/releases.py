@@ -15,11 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burgee.project import is_snapshot, load
+from burgee.project import add_dialect, check_dialect, is_snapshot, load
 from burgee.trouble import Trouble, UsageError
 from config_sync.compile import CompileResult, compile_project
 from config_sync.diagnostics import Diagnostics
-from config_sync.frontends.registry import DIALECTS
 from config_sync.render import render
 from config_sync.store import Store, open_store
 from evaluator import Evaluator
@@ -41,7 +40,7 @@ def add_commands(add: "_Commands[argparse.ArgumentParser]") -> None:
     """Tells argparse about them."""
     made = add.add_parser("publish", help="compile a project and make it the store's next version")
     made.add_argument("path", metavar="PATH", help="a project or a snapshot")
-    made.add_argument("--dialect", default="native", help="what the project is written in (default: %(default)s)")
+    add_dialect(made)
     _add_writing(made)
     made.add_argument("--force", action="store_true", help="publish whatever the gate says, and end a hold")
     made.add_argument("--strict", action="store_true", help="publish nothing if a flag has an error")
@@ -69,8 +68,7 @@ def publish(options: argparse.Namespace) -> int:
     """Publishes; 1 when nothing was, unless there was nothing new."""
     from config_sync import release
 
-    if options.dialect not in DIALECTS:
-        raise UsageError(f"unknown dialect {options.dialect!r}: one of {', '.join(sorted(DIALECTS))}")
+    check_dialect(options.dialect)
     if not Path(options.path).exists():
         raise UsageError(f"{options.path}: no such file or directory")
     with _troubles():

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from config_sync import ir
+from config_sync.detect import AUTO, told
 from config_sync.diagnostics import ERROR, Diagnostics
 from config_sync.frontends.base import Source
 from config_sync.frontends.registry import DIALECTS, front_end
@@ -45,12 +46,19 @@ class CompileResult(msgspec.Struct, frozen=True):
         return self.diagnostics.has_errors
 
 
-def compile_project(place: Place, dialect: str = "native") -> CompileResult:
-    """Compiles what is at ``place``: a file, a directory of files, or an already parsed mapping."""
+def compile_project(place: Place, dialect: str | None = "native") -> CompileResult:
+    """Compiles what is at ``place``: a file, a directory of files, or an already parsed mapping.
+
+    ``dialect``: a name of the registry; "auto" or None tells it from the documents' shape (``config_sync.detect``).
+    """
     diagnostics = Diagnostics()
     sources = read_sources(place, diagnostics)
     if not sources or _lost_documents(sources, diagnostics):
         return CompileResult(None, diagnostics)
+    if dialect in (None, AUTO):
+        dialect = told(sources, diagnostics)
+        if dialect is None:
+            return CompileResult(None, diagnostics)
     translate = front_end(dialect)
     if translate is None:
         hint = "known dialects: " + ", ".join(sorted(DIALECTS))

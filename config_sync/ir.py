@@ -251,7 +251,10 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Flag(msgspec.Struct, frozen=True):
-    """One flag or experiment. ``error`` makes it a tombstone: only ``default`` is kept, with reason PARSE_ERROR."""
+    """One flag or experiment. ``error`` makes it a tombstone: only ``default`` is kept, with reason PARSE_ERROR.
+
+    ``ignored``: of a flag with an error, its front end has already kept what its dialect answers then; it's no tombstone.
+    """
 
     key: str
     variants: tuple[Variant, ...] = ()
@@ -260,6 +263,7 @@ class Flag(msgspec.Struct, frozen=True):
     default_reason: int = codes.REASON_STATIC
     metadata: dict[str, bool | int | float | str] | None = None
     error: str | None = None
+    ignored: bool = False
     origin: Origin = NOWHERE
 
 

@@ -9,6 +9,7 @@ DIALECTS: dict[str, str] = {
     "flagd": "config_sync.frontends.flagd:translate",
     "flagd@v1": "config_sync.frontends.flagd:translate_v1",
     "flagd@v3": "config_sync.frontends.flagd:translate_v3",
+    "eppo": "config_sync.frontends.eppo:translate",
     "launchdarkly": "config_sync.frontends.launchdarkly:translate",
 }
 

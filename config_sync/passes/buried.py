@@ -1,4 +1,5 @@
 """Flags that a front end had an error about: tombstones from here on, whether or not the front end made them so itself.
+Not those that it has seen to in its dialect's own way (``ir.Flag.ignored``).
 
 A pass. It finds an error's flag by its place: the flag whose origin encloses the error's.
 """
@@ -36,4 +37,4 @@ def _enclosing(places: dict[Place, str], origin: ir.Origin) -> str | None:
 
 def _buried(flag: ir.Flag, errors: dict[str, str]) -> ir.Flag:
     error = flag.error or errors.get(flag.key)
-    return flag if error is None else tombstone(flag, error)
+    return flag if error is None or flag.ignored else tombstone(flag, error)
