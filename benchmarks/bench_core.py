@@ -170,18 +170,27 @@ def run(rounds: int, only: str | None = None) -> Results:
 
 def in_fresh_process(part: str, rounds: int) -> Results:
     """One part in an interpreter of its own: where things lie in memory moves ratios by 5 % from process to process."""
-    command = [sys.executable, "-m", "benchmarks.bench_core", "--json", "--only", part, "--rounds", str(rounds)]
+    return fresh("benchmarks.bench_core", "--only", part, "--rounds", str(rounds))
+
+
+def fresh(module: str, *arguments: str) -> Results:
+    """What a module of benchmarks prints as JSON, from a process of its own."""
+    command = [sys.executable, "-m", module, "--json", *arguments]
     environment = os.environ | {"EVALUATOR_IMPL": "fast"}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
-        raise RuntimeError(f"{part} failed: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
     found: Results = json.loads(done.stdout)
     return found
 
 
 def settled(part: str, rounds: int, processes: int) -> Results:
     """The median of every figure over several processes; ``ratios`` keeps each process's own."""
-    runs = [in_fresh_process(part, rounds) for _ in range(processes)]
+    return middles([in_fresh_process(part, rounds) for _ in range(processes)])
+
+
+def middles(runs: list[Results]) -> Results:
+    """The medians of several processes' figures."""
     found: Results = {}
     for name, first in runs[0].items():
         rows = [run[name] for run in runs]

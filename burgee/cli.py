@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from burgee import commands, releases, replay
+from burgee import bundle, commands, convert, diff, releases, replay
 from burgee.project import add_dialect
 from burgee.trouble import Trouble
 
@@ -36,7 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_compiler_commands(add)
     _add_question_commands(add)
-    _add_diff(add)
+    diff.add_command(add)
+    convert.add_command(add)
+    bundle.add_command(add)
     _add_serve(add)
     releases.add_commands(add)
     replay.add_command(add)
@@ -79,18 +81,6 @@ def _add_question_commands(add: "_Commands[argparse.ArgumentParser]") -> None:
     _add_context(explain)
     explain.add_argument("--json", action="store_true", help="print one JSON document")
     explain.set_defaults(run=commands.explain)
-
-
-def _add_diff(add: "_Commands[argparse.ArgumentParser]") -> None:
-    diff = add.add_parser("diff", help="what a change does: to the flags, and to given users")
-    diff.add_argument("old", metavar="OLD", help="a project or a snapshot; with --store also a version, such as v12")
-    diff.add_argument("new", metavar="NEW", help="the same")
-    diff.add_argument("--store", metavar="STORE", help="where versions are: s3://bucket/prefix or a directory")
-    diff.add_argument("--contexts", metavar="FILE", help="users to try: a JSON array of contexts, or one context a line")
-    diff.add_argument("--json", action="store_true", help="print one JSON document")
-    _add_now(diff)
-    add_dialect(diff)
-    diff.set_defaults(run=commands.diff)
 
 
 def _add_serve(add: "_Commands[argparse.ArgumentParser]") -> None:

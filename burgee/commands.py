@@ -13,9 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from burgee.contexts import read_context, read_contexts
+from burgee.contexts import read_context
 from burgee.project import Loaded, check_dialect, load
-from burgee.releases import read_version, version_in
 from burgee.trouble import Trouble, UsageError
 from evaluator import Evaluation, Evaluator, SnapshotError
 
@@ -33,10 +32,10 @@ def compile_(options: argparse.Namespace) -> int:
     _report(loaded)
     if loaded.snapshot is None or (options.strict and loaded.errors):
         raise Trouble(f"{options.path} has errors: no snapshot was written")
-    _write(Path(options.output), loaded.snapshot)
+    write_file(Path(options.output), loaded.snapshot)
     flags = len(_evaluator(loaded, options.path).flag_keys())
     digest = hashlib.sha256(loaded.snapshot).hexdigest()
-    print(f"{options.output}: {_plural(flags, 'flag')}, {len(loaded.snapshot)} bytes, sha256 {digest}")
+    print(f"{options.output}: {plural(flags, 'flag')}, {len(loaded.snapshot)} bytes, sha256 {digest}")
     return 0
 
 
@@ -61,9 +60,9 @@ def evaluate(options: argparse.Namespace) -> int:
     evaluator = open_evaluator(options.path, options.dialect)
     if options.all:
         answers = evaluator.evaluate_all(context, now=options.now)
-        _print_json({key: as_json(answer) for key, answer in answers.items()})
+        print_json({key: as_json(answer) for key, answer in answers.items()})
     else:
-        _print_json(as_json(evaluator.evaluate(options.key, context, options.now)))
+        print_json(as_json(evaluator.evaluate(options.key, context, options.now)))
     return 0
 
 
@@ -73,26 +72,9 @@ def explain(options: argparse.Namespace) -> int:
     evaluator = open_evaluator(options.path, options.dialect)
     explanation = evaluator.explain(options.key, context, options.now)
     if options.json:
-        _print_json(explanation.to_dict())
+        print_json(explanation.to_dict())
     else:
         print(explanation)
-    return 0
-
-
-def diff(options: argparse.Namespace) -> int:
-    """Prints what differs between two projects or snapshots; with contexts, who changes variant from what to what."""
-    import msgspec
-
-    from config_sync.diff import changes_text, compare, impact, impact_text
-
-    old, new = (_side(name, options) for name in (options.old, options.new))
-    changes = compare(old, new)
-    moved = None if options.contexts is None else impact(old, new, read_contexts(options.contexts), options.now)
-    if options.json:
-        document = {"changes": changes} if moved is None else {"changes": changes, "impact": moved}
-        _print_json(msgspec.to_builtins(document))
-    else:
-        print(changes_text(changes) if moved is None else f"{changes_text(changes)}\n\n{impact_text(moved)}")
     return 0
 
 
@@ -166,13 +148,8 @@ _EVALUATION_FIELDS = (
 )
 
 
-def _side(name: str, options: argparse.Namespace) -> bytes:
-    """One side of a diff: a path; where there is a store, ``v12`` or ``12`` is a version (``./12`` is still a path)."""
-    version = None if options.store is None else version_in(name)
-    return _checked_snapshot(name, options.dialect) if version is None else read_version(options.store, version)
-
-
-def _checked_snapshot(path: str, dialect: str) -> bytes:
+def checked_snapshot(path: str, dialect: str) -> bytes:
+    """A project's snapshot, or the one at the path; a core loads it. Diagnostics go to standard error. Raises Trouble."""
     loaded = _load(path, dialect)
     _report(loaded)
     _evaluator(loaded, path)
@@ -202,8 +179,8 @@ def _evaluator(loaded: Loaded, path: str) -> Evaluator:
         raise Trouble(f"{path}: {error}") from error
 
 
-def _write(target: Path, data: bytes) -> None:
-    """Writes the file whole or not at all, so that whoever watches it never reads half a snapshot."""
+def write_file(target: Path, data: bytes) -> None:
+    """Writes the file whole or not at all, so that whoever watches it never reads half of it. Raises Trouble."""
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
@@ -218,9 +195,11 @@ def _write(target: Path, data: bytes) -> None:
         raise Trouble(f"{target}: {error.strerror}") from error
 
 
-def _print_json(document: object) -> None:
+def print_json(document: object) -> None:
+    """One JSON document on standard output."""
     print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """``1 flag``, ``2 flags``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

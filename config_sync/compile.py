@@ -34,12 +34,13 @@ Place = str | os.PathLike[str] | Mapping[str, Any]
 
 class CompileResult(msgspec.Struct, frozen=True):
     """``snapshot``: the bytes, or None if there is nothing fit to publish. ``name``: their SHA-256 in hex. ``project``: the IR
-    after the passes, None if nothing was translated."""
+    after the passes, None if nothing was translated; ``translated``: before them, as the front end gave it."""
 
     snapshot: bytes | None
     diagnostics: Diagnostics
     name: str | None = None
     project: ir.Project | None = None
+    translated: ir.Project | None = None
 
     @property
     def has_errors(self) -> bool:
@@ -65,7 +66,7 @@ def compile_project(place: Place, dialect: str | None = "native") -> CompileResu
         diagnostics.error("UNKNOWN-DIALECT", f"there is no dialect {dialect!r}", sources[0].origin, hint)
         return CompileResult(None, diagnostics)
     project = bury_reported(translate(sources, diagnostics), diagnostics)
-    return compile_ir(project, diagnostics)
+    return msgspec.structs.replace(compile_ir(project, diagnostics), translated=project)
 
 
 def compile_ir(project: ir.Project, diagnostics: Diagnostics) -> CompileResult:

@@ -8,14 +8,25 @@ from typing import Any
 
 import msgspec
 
-from config_sync.frontends.native import models
+from config_sync.frontends.native import models, models_exact
 from config_sync.frontends.native.operators import ALIASES, OPERATORS
 
 Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_CONDITIONS = (models.Comparison, models.Group, models.AllOf, models.AnyOf, models.NotOf, models.InSegment)
-_PARTS = (models.Split, models.Rule, models.NeededFlag, models.Schedule, models.LayerPlace, models.SimpleVariant)
+_SHORT = (models.Comparison, models.Group, models.AllOf, models.AnyOf, models.NotOf, models.InSegment)
+_EXACT = (models_exact.ExactTest, models_exact.InBucketOf, models_exact.PrerequisiteOf, models_exact.ExpressionTest)
+_CONDITIONS = _SHORT + _EXACT
+_EXACT_PARTS = (
+    models_exact.AttributePath,
+    models_exact.Bucketing,
+    models_exact.InBucket,
+    models_exact.NeededAnswer,
+    models_exact.BucketRange,
+    models.Answer,
+)
+_SPLITS = (models.Split, models_exact.BucketSplit)
+_PARTS = (models.Rule, models.NeededFlag, models.Schedule, models.LayerPlace, models.SimpleVariant, *_SPLITS, *_EXACT_PARTS)
 _TARGETING = (models.PrioritisedRules, models.TargetingRule)
 _ITEMS = (models.FullFlag, models.SimpleFlag, models.Experiment, models.Layer, models.Holdout, models.Segment)
 _SECTIONS = {
@@ -78,6 +89,10 @@ def _unions() -> dict[str, Schema]:
     return {
         "Operator": {"enum": [*OPERATORS, *ALIASES]},
         "Condition": {"anyOf": [_ref(model.__name__) for model in _CONDITIONS]},
+        "AnySplit": {"anyOf": [_ref(model.__name__) for model in _SPLITS]},
+        "AttributeRef": {"anyOf": [{"type": "string"}, _ref("AttributePath")]},
+        "BucketSource": {"anyOf": [_ref("AttributeRef"), _ref("ExpressionTest")]},
+        "Default": {"anyOf": [{"type": "string"}, _ref("Answer")]},
         "ConditionOrList": {"anyOf": [_ref("Condition"), _list("Condition")]},
         "Targeting": {"anyOf": [_list("Condition"), _ref("Condition"), _ref("PrioritisedRules")]},
         "Flag": {"anyOf": [_ref("FullFlag"), _ref("SimpleFlag")]},

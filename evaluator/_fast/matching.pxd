@@ -1,51 +1,13 @@
-# One operator on one value: the usual operators here, inline for ``walk``, the rare ones and lists by element further off.
+# One operator on one value: the usual operators here, inline where they are asked; lists by element and the rare ones further off.
 
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp
 
 from evaluator._fast.generated cimport *
-from evaluator._fast.operators cimport NO, NO_NUMBER, UNKNOWN, YES, Truth, in_numbers, match_rare, order_slot
+from evaluator._fast.operators cimport NO, NO_NUMBER, UNKNOWN, YES, Truth, order_slot, or_elements
 from evaluator._fast.program cimport Program
 from evaluator._fast.sets cimport small_set, table_set
-from evaluator._fast.slots cimport BOOLEAN, NULL_VALUE, OTHER, TEXT, UNUSABLE, Slot, classify
-from evaluator._fast.values cimport items_of
-
-
-cdef inline Truth match_elements(Program p, const condition_row* row, list items):
-    """MODE_EACH: whether the operator holds of any element by itself."""
-    cdef condition_row alone = row[0]
-    cdef Slot element
-    cdef Truth truth
-    alone.mode &= ~MODE_EACH
-    for item in items:
-        Py_INCREF(item)
-        element.object = <PyObject*>item
-        classify(&element)
-        truth = match_slot(p, &alone, &element) if element.kind > UNUSABLE else UNKNOWN
-        Py_DECREF(<object>element.object)
-        if truth == YES:
-            return YES
-    return NO
-
-
-cdef inline Truth or_elements(Program p, const condition_row* row, Slot* slot, Truth otherwise) noexcept:
-    """The operators that ``match_slot`` doesn't answer for this kind of value: lists under MODE_EACH, nulls, rare operators."""
-    cdef uint8_t op = row.op
-    if row.mode & MODE_EACH and slot.kind == OTHER:
-        if isinstance(<object>slot.object, (list, tuple)):
-            try:
-                return match_elements(p, row, items_of(<object>slot.object))
-            except Exception:
-                return UNKNOWN
-    if op == OP_IN_TEXT_SMALL or op == OP_IN_TEXT_TABLE:
-        return UNKNOWN if slot.kind == NULL_VALUE else NO
-    if op == OP_IN_INTEGER or op == OP_IN_FLOAT:
-        return in_numbers(p, row, slot)
-    if op > OP_GREATER_EQUAL or op == OP_EQ_VALUE:
-        return match_rare(p, row, slot)
-    return otherwise
+from evaluator._fast.slots cimport BOOLEAN, NULL_VALUE, TEXT, Slot
 
 
 cdef inline Truth match_slot(Program p, const condition_row* row, Slot* slot) noexcept:

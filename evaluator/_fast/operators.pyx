@@ -5,13 +5,15 @@ raises is caught in ``match_rare`` and ``match_window``: it makes the operator u
 """
 
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.math cimport fabs
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp
 
 from evaluator._fast.generated cimport *
+from evaluator._fast.matching cimport match_slot
 from evaluator._fast.program cimport Program
-from evaluator._fast.slots cimport FLOAT, BIG_INTEGER, INTEGER, NULL_VALUE, OTHER, TEXT, Call, Slot
+from evaluator._fast.slots cimport FLOAT, BIG_INTEGER, INTEGER, NULL_VALUE, OTHER, TEXT, UNUSABLE, Call, Slot, classify
 from evaluator._fast.values cimport (
     UNORDERED, at_path, deep_equal, distance, instant_in_text, instant_of_object, items_of, number_in_text,
     place_of, scaled_float, scaled_integer, text_of,
@@ -290,6 +292,44 @@ cdef Truth match_rare(Program p, const condition_row* row, const Slot* slot) noe
         return ask_rare(p, row, slot)
     except Exception:
         return UNKNOWN
+
+
+# ---- lists by element ------------------------------------------------------------------------------------------------
+
+
+cdef Truth match_elements(Program p, const condition_row* row, list items):
+    """MODE_EACH: whether the operator holds of any element by itself."""
+    cdef condition_row alone = row[0]
+    cdef Slot element
+    cdef Truth truth
+    alone.mode &= ~MODE_EACH
+    for item in items:
+        Py_INCREF(item)
+        element.object = <PyObject*>item
+        classify(&element)
+        truth = match_slot(p, &alone, &element) if element.kind > UNUSABLE else UNKNOWN
+        Py_DECREF(<object>element.object)
+        if truth == YES:
+            return YES
+    return NO
+
+
+cdef Truth or_elements(Program p, const condition_row* row, Slot* slot, Truth otherwise) noexcept:
+    """The operators that ``match_slot`` doesn't answer for this kind of value: lists under MODE_EACH, nulls, rare operators."""
+    cdef uint8_t op = row.op
+    if row.mode & MODE_EACH and slot.kind == OTHER:
+        if isinstance(<object>slot.object, (list, tuple)):
+            try:
+                return match_elements(p, row, items_of(<object>slot.object))
+            except Exception:
+                return UNKNOWN
+    if op == OP_IN_TEXT_SMALL or op == OP_IN_TEXT_TABLE:
+        return UNKNOWN if slot.kind == NULL_VALUE else NO
+    if op == OP_IN_INTEGER or op == OP_IN_FLOAT:
+        return in_numbers(p, row, slot)
+    if op > OP_GREATER_EQUAL or op == OP_EQ_VALUE:
+        return match_rare(p, row, slot)
+    return otherwise
 
 
 cdef bint instant_of_slot(const Slot* slot, int64_t* instant) noexcept:

@@ -7,7 +7,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from evaluator._fast.generated cimport *
 from evaluator._fast.program cimport AttributeName, Program
-from evaluator._fast.values cimport at_path
+from evaluator._fast.values cimport at_path, names_of_maps
 
 cdef extern from "kernels.h" nogil:
     uint64_t text_prefix(const char* p, Py_ssize_t n)
@@ -129,25 +129,17 @@ cdef inline bint guard_holds(Program p, Call* call, const attribute_row* row) no
     return slot.kind == TEXT and same_text(slot.object, <PyObject*>p.attribute_names[row.guard_text])
 
 
-cdef inline object look_further(Program p, Call* call, const attribute_row* row, bint* found):
-    """What the path leads to, or the names of the maps in it."""
-    cdef object value = <object>call.context
-    found[0] = True
-    if row.path != NONE:
-        value = at_path(value, <list>p.paths[row.path], found)
-    if found[0] and row.flags & ATTRIBUTE_MAP_NAMES:
-        found[0] = isinstance(value, dict)
-        return [name for name, item in dict.items(value) if isinstance(name, str) and isinstance(item, dict)] if found[0] else None
-    return value
-
-
 cdef inline void resolve_further(Program p, Call* call, const attribute_row* row, Slot* slot) noexcept:
     """Nothing under the name itself: the path, then the fallback."""
     cdef bint found = False
     cdef Slot* other
     if (row.path != NONE or row.flags & ATTRIBUTE_MAP_NAMES) and guard_holds(p, call, row):
         try:
-            value = look_further(p, call, row, &found)
+            path = <list>p.paths[row.path] if row.path != NONE else []
+            value = at_path(<object>call.context, path, &found)
+            if found and row.flags & ATTRIBUTE_MAP_NAMES:
+                value = names_of_maps(value)
+                found = value is not None
             if found:
                 Py_INCREF(value)
                 slot.object = <PyObject*>value

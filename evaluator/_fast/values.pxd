@@ -16,6 +16,7 @@ cdef object text_of(object value)
 cdef bint deep_equal(object expected, object value)
 cdef object items_of(object value)
 cdef object at_path(object value, list path, bint* found)
+cdef object names_of_maps(object value)
 cdef object fresh_copy(object value)
 cdef bint place_of(object value, double* latitude, double* longitude)
 cdef double distance(const place_row* place, double latitude, double longitude) noexcept nogil

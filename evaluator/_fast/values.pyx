@@ -197,6 +197,12 @@ cdef object at_path(object value, list path, bint* found):
     return value
 
 
+cdef object names_of_maps(object value):
+    """The text keys of a map whose entries are maps; None if it is no map."""
+    if isinstance(value, dict):
+        return [name for name, item in dict.items(value) if isinstance(name, str) and isinstance(item, dict)]
+
+
 cdef object fresh_copy(object value):
     """A copy of a JSON value that shares nothing mutable with it."""
     if type(value) is dict:
@@ -271,18 +277,14 @@ cdef bint zone_offset(const char* text, Py_ssize_t length, int64_t* seconds) noe
     return True
 
 
-cdef inline bint is_whole_timestamp(const char* text, Py_ssize_t length) noexcept nogil:
-    """Of what is an instant: whether it has seconds and a zone as RFC 3339 wants them, its letters capitals."""
-    cdef bint zone = text[length - 1] == c"Z" or (text[length - 3] == c":" and (text[length - 6] == c"+" or text[length - 6] == c"-"))
-    return length >= 20 and text[10] == c"T" and text[16] == c":" and zone
-
-
 cdef bint instant_in_text(const char* text, Py_ssize_t length, bint strict, int64_t* instant) noexcept nogil:
     """An ISO 8601 date, or date and time, in µs; False if the text is none. ``strict``: RFC 3339, nothing left out."""
     cdef int64_t days = 0, offset = 0, fraction = 0, scale = 100000
     cdef int hour = 0, minute = 0, second = 0
     cdef Py_ssize_t i = 10
-    if length < 10 or not calendar_day(text, &days) or (strict and not is_whole_timestamp(text, length)):
+    if length < 10 or not calendar_day(text, &days):
+        return False
+    if strict and (length < 20 or text[10] != c"T" or text[16] != c":" or text[length - 1] != c"Z" and text[length - 3] != c":"):
         return False
     if length > 10:
         if length < 16 or (text[10] != c"T" and text[10] != c"t" and text[10] != c" ") or text[13] != c":":
@@ -310,9 +312,7 @@ cdef bint instant_of_object(object value, bint strict, int64_t* instant):
     """A datetime, a date, or whatever else writes itself in ISO 8601."""
     cdef Py_ssize_t length
     cdef const char* text
-    if value is None or isinstance(value, (list, tuple, set, frozenset, dict)):
-        return False
-    written = value.isoformat()
+    written = None if value is None or isinstance(value, (list, tuple, set, frozenset, dict)) else value.isoformat()
     if not isinstance(written, str):
         return False
     written = PyUnicode_FromObject(written)
@@ -383,8 +383,7 @@ cdef int64_t offset_at(const char* zone, int64_t instant) noexcept nogil:
 
 cdef bint in_window(const window_row* window, const char* zones, int64_t instant) noexcept nogil:
     cdef int64_t local = instant, day, minute
-    if window.zone != NONE:
-        local += offset_at(zones + <uint64_t>window.zone * 8, instant) * 1000000
+    local += 0 if window.zone == NONE else offset_at(zones + <uint64_t>window.zone * 8, instant) * 1000000
     day = floor_divide(local, DAY_US)
     minute = (local - day * DAY_US) // 60000000
     if not window.days >> (day + 3 - floor_divide(day + 3, 7) * 7) & 1:

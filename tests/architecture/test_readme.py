@@ -71,6 +71,18 @@ def test_links_lead_somewhere(page: str) -> None:
     assert [target for target in targets if target and not ((ROOT / page).parent / target).exists()] == []
 
 
+def test_the_dialects_are_those_of_a_committed_run() -> None:
+    """So is the table of dialects."""
+    from benchmarks import dialects_report
+    from config_sync.frontends.registry import DIALECTS
+
+    start, end = (README.index(mark) for mark in dialects_report.MARKS)
+    shown = README[start + len(dialects_report.MARKS[0]) : end].strip()
+    (name,) = re.findall(r"`(benchmarks/results/[^`]+\.json)`", shown)
+    assert shown == dialects_report.markdown(json.loads((ROOT / name).read_text())), "stale: make dialects"
+    assert {"native", "flagd"} <= set(re.findall(r"^\| \[(\w+)\]", shown, re.MULTILINE)) <= set(DIALECTS)
+
+
 def test_the_figures_are_those_of_a_committed_run() -> None:
     """The table is what ``benchmarks.report`` makes of the result file that it names."""
     from benchmarks import report

@@ -7,7 +7,7 @@ import pytest
 
 from burgee.cli import main
 from evaluator import Evaluator
-from tests.burgee.projects import GOOD, NOT_YAML
+from tests.burgee.projects import FLAGD, GOOD, NOT_YAML
 
 USERS = [{"targetingKey": f"user-{number}"} for number in range(400)]
 LARGER = GOOD.replace('{"on": 50, "off": 50}', '{"on": 75, "off": 25}')
@@ -33,7 +33,7 @@ def contexts(tmp_path: Path, text: str) -> str:
 
 def test_the_same_project_does_not_differ(old: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", old, old]) == 0
-    assert capsys.readouterr().out.strip() == "no flag changes"
+    assert capsys.readouterr().out == "no flag changes\n\nnone of 1,000 contexts gets another answer\n"
 
 
 def test_which_flags_differ(old: str, new: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,7 +41,28 @@ def test_which_flags_differ(old: str, new: str, capsys: pytest.CaptureFixture[st
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "+ added"
     assert lines[1].startswith("~ checkout: ")
-    assert len(lines) == 2
+    assert lines[2] == ""
+
+
+def test_without_users_some_are_made_up(old: str, new: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diff", old, new, "--json"]) == 0
+    impact = json.loads(capsys.readouterr().out)["impact"]
+    assert impact["contexts"] == 1_000
+    [checkout] = [flag for flag in impact["flags"] if flag["key"] == "checkout"]
+    assert 150 < checkout["moved"] < 350  # a quarter of those who have a key
+    assert main(["diff", old, new, "--users", "20"]) == 0
+    assert "of 20 contexts" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["diff", old, new, "--users", "-1"])
+
+
+def test_two_dialects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = tmp_path / "flags.json", tmp_path / "flags.yaml"
+    old.write_text(FLAGD)
+    new.write_text("flags: {a: {type: integer, variants: {x: 1, y: 2}, default: x}}")
+    assert main(["diff", str(old), str(new), "--old-dialect", "flagd", "--new-dialect", "native"]) == 0
+    assert capsys.readouterr().out == "~ a: variants\n\nnone of 1,000 contexts gets another answer\n"
+    assert main(["diff", str(new), str(old), "--old-dialect", "native", "--dialect", "flagd"]) == 0
 
 
 @pytest.mark.parametrize("one_a_line", [False, True])

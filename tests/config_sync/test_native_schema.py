@@ -20,7 +20,9 @@ VALIDATOR = jsonschema.Draft202012Validator(native_schema())
 
 
 def test_the_shipped_schema_is_up_to_date() -> None:
-    assert SHIPPED.read_text() == native_schema_text()
+    """After a new hash, unit or reason too, whose words it lists."""
+    anew = f"python -m config_sync.schema > {SHIPPED.relative_to(ROOT)}"
+    assert SHIPPED.read_text() == native_schema_text(), f"write it anew: {anew}"
 
 
 def test_the_command_writes_it(capsys: pytest.CaptureFixture[str]) -> None:

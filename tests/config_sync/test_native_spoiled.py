@@ -46,12 +46,15 @@ CONTEXT = {"targetingKey": "u", "x": "a", "country": "DE"}
 
 
 def example() -> dict[str, Any]:
-    """The example project in one mapping, with a table flag that uses everything."""
+    """The example project in one mapping, with a table flag that uses everything, and the exact forms' golden case."""
     whole: dict[str, Any] = {}
     for source in read_sources(EXAMPLES, Diagnostics()):
         whole |= source.data
     del whole["experiments"]["checkout-button"]["layer"]
-    return copy.deepcopy({**whole, "flags": {**whole["flags"], "table": TABLE_FLAG}})
+    exact = read_sources(ROOT / "tests" / "golden" / "exact", Diagnostics())[-1].data
+    flags = {key: flag for key, flag in exact["flags"].items() if "error" not in flag}
+    segments = {**whole["segments"], **exact["segments"]}
+    return copy.deepcopy({**whole, "segments": segments, "flags": {**whole["flags"], **flags, "table": TABLE_FLAG}})
 
 
 def paths(data: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -101,7 +104,9 @@ def test_a_spoiled_flag_leaves_the_others_as_they_were(seed: int) -> None:
     chance, good = random.Random(seed), example()
     before = flags_of(compile_project(good))
     for _ in range(60):
-        key = chance.choice(["table", "hero-banner", "max-tickets", "service-fee", "waiting-room"])
+        key = chance.choice(
+            ["table", "hero-banner", "max-tickets", "service-fee", "waiting-room", "truths", "paths", "computed"]
+        )
         document = copy.deepcopy(good)
         spoil(document, chance.choice([path for path in paths(good) if path[:2] == ("flags", key) and len(path) > 2]), chance)
         after = flags_of(compile_project(document))

@@ -6,29 +6,34 @@ Used by the native front end only.
 from typing import Any
 
 from config_sync import ir
-from config_sync.frontends.native import models
+from config_sync.frontends.native import exact, models
 from config_sync.frontends.native.buckets import attribute
 from config_sync.frontends.native.operators import ALIASES, OPERATORS, WITHOUT_ATTRIBUTE
-from config_sync.frontends.native.question import ATTRIBUTE_NAME, MAX_ATTRIBUTE_NAME, Question, Scope
+from config_sync.frontends.native.question import Question, Scope
 from config_sync.frontends.native.reading import Notes, described, did_you_mean, read
 from config_sync.ir import Origin
 from config_sync.limits import COMPLEX_RULE, MANY_CONDITIONS_PER_GROUP, MAX_CONDITION_DEPTH
 
 # The field that tells a form; the first one that a mapping has decides.
-_FORMS = ("all", "any", "not", "segment", "conditions", "groups", "attribute", "operator")
+_EXACT_FORMS = ("test", "in_bucket", "prerequisite", "expression")
+_FORMS = ("all", "any", "not", "segment", "conditions", "groups", *_EXACT_FORMS, "attribute", "operator")
 
 
 class Reader:
     """Translates the conditions of one flag or segment. What is wrong becomes a note and the condition None.
 
-    ``warns``: about large groups too. Those of rules are the limit pass's to count; segments are filled in after it.
+    ``named`` finds another flag's variant. ``warns``: about large groups too. Those of rules are the limit pass's to count;
+    segments are filled in after it.
     """
 
-    def __init__(self, notes: Notes, segments: set[str], broken: set[str], scope: Scope, *, warns: bool = False) -> None:
+    def __init__(
+        self, notes: Notes, segments: set[str], broken: set[str], scope: Scope, named: exact.Named, *, warns: bool = False
+    ) -> None:
         self._notes = notes
         self._segments = segments
         self._broken = broken
         self.scope = scope
+        self._named = named
         self._warns = warns
         self._complexity = 0
 
@@ -53,6 +58,8 @@ class Reader:
         form = next((name for name in _FORMS if name in data), None)
         if form == "segment":
             return self._segment(data, origin)
+        if form in _EXACT_FORMS:
+            return self._exact(form, data, origin)
         if form == "attribute" or (form == "operator" and data["operator"] not in ("and", "or", "not")):
             return self._comparison(data, origin)
         return None if self._too_deep(origin, depth) else self._nested(form, data, origin, depth)
@@ -126,6 +133,12 @@ class Reader:
             return None
         return ir.SegmentReference(item.segment, place)
 
+    def _exact(self, form: str, data: dict[str, Any], origin: Origin) -> ir.Condition | None:
+        self._complexity += 1
+        if form == "prerequisite":
+            return exact.prerequisite(data, origin, self._notes, self._named)
+        return _EXACT[form](data, origin, self._notes)
+
     def _comparison(self, data: dict[str, Any], origin: Origin) -> ir.Condition | None:
         item = read(models.Comparison, data, origin, self._notes)
         if item is None:
@@ -148,11 +161,10 @@ class Reader:
             if operator not in WITHOUT_ATTRIBUTE:
                 self._notes.error("MISSING-FIELD", "the field 'attribute' is missing", origin)
             return operator in WITHOUT_ATTRIBUTE
-        fits = len(name) <= MAX_ATTRIBUTE_NAME and ATTRIBUTE_NAME.fullmatch(name) is not None
-        if not fits:
-            hint = f"letters, digits, _ and ., a letter first, at most {MAX_ATTRIBUTE_NAME} characters"
-            self._notes.error("INVALID-ATTRIBUTE", f"{name[:60]!r} is no attribute name", origin.child("attribute"), hint)
-        return fits
+        return exact.is_attribute_name(name, origin.child("attribute"), self._notes)
+
+
+_EXACT = {"test": exact.test, "in_bucket": exact.in_bucket, "expression": exact.truthy}
 
 
 def _places(items: list[Any] | None, origin: Origin) -> list[tuple[Any, Origin]]:

@@ -38,10 +38,12 @@ class _Translator:
         self._notes = Notes(diagnostics)
         self._sections: dict[str, list[Entry]] = {name: [] for name in SECTIONS}
         self._metadata: dict[str, bool | int | float | str] = {}
+        self._items: dict[str, Any] = {}
 
     def project(self, sources: list[Source]) -> ir.Project:
         for source in sources:
             self._read(source)
+        self._items = {entry.key: entry.data for entry in self._sections["flags"] + self._sections["experiments"]}
         segments, broken = self._segments()
         shop = Workshop(self._diagnostics, self._around(), set(segments) | broken, broken)
         flags = [_build_flag(entry, shop, self._notes) for entry in self._sections["flags"]]
@@ -126,7 +128,12 @@ class _Translator:
         elif isinstance(data, dict):
             data = {name: value for name, value in data.items() if name != "key"}
         hashing = Hashing(2, ir.TARGETING_KEY, f"{entry.key}_bucket")
-        return Reader(notes, names, set(), Scope(hashing), warns=True).root(data, origin)
+        return Reader(notes, names, set(), Scope(hashing), self._named, warns=True).root(data, origin)
+
+    def _named(self, key: str, variant: str) -> str:
+        """Of a flag, the variant that is written so: one that is reported without its name has another one inside."""
+        data = self._items.get(key)
+        return full.inner_name(data, variant) if isinstance(data, dict) and is_full(data) else variant
 
     def _unique(self, section: str) -> list[Entry]:
         """The first of each name."""
@@ -146,8 +153,7 @@ class _Translator:
         holdouts: dict[str, Chance] = {}
         for entry in self._unique("holdouts"):
             self._holdout(entry, holdouts)
-        items = {entry.key: entry.data for entry in self._sections["flags"] + self._sections["experiments"]}
-        return Surroundings(layers, holdouts, lambda key: _variants_on(items.get(key)))
+        return Surroundings(layers, holdouts, lambda key: _variants_on(self._items.get(key)), self._named)
 
     def _holdout(self, entry: Entry, holdouts: dict[str, Chance]) -> None:
         item = read(models.Holdout, entry.data, entry.origin, self._notes)

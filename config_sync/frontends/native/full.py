@@ -3,10 +3,13 @@
 from fractions import Fraction
 from typing import Any
 
+import msgspec
+
 from config_sync import ir
-from config_sync.frontends.native import models
+from config_sync.frontends.native import exact, models
 from config_sync.frontends.native.buckets import NOBODY, Hashing, attribute, rollout, split
 from config_sync.frontends.native.conditions import Reader
+from config_sync.frontends.native.expressions import expression
 from config_sync.frontends.native.gates import Gatekeeper
 from config_sync.frontends.native.items import (
     Built,
@@ -23,9 +26,11 @@ from config_sync.frontends.native.question import Scope
 from config_sync.frontends.native.reading import Notes, described, did_you_mean, percentage, read
 from config_sync.frontends.native.targeting import Decision
 from config_sync.ir import Origin
+from config_sync.words import REASONS
 from evaluator.snapshot import opcodes as codes
 
 BOOLEANS = {"on": True, "off": False}  # the variants of a boolean flag that names none
+ANY = "any"  # the type of values of several types, null among them
 SUM_TOLERANCE = Fraction(1, 100)  # of percentages that should sum to 100
 _TYPES: dict[type, str] = {bool: "boolean", str: "string", int: "integer", float: "number", dict: "object", list: "object"}
 
@@ -43,7 +48,13 @@ def variants_on(data: dict[str, Any]) -> tuple[str, ...]:
     """The variants whose value is true, without reading the rest of the flag."""
     variants = data.get("variants")
     named = variants if isinstance(variants, dict) else BOOLEANS
-    return tuple(sorted(name for name, value in named.items() if value is True))
+    return tuple(sorted(inner_name(data, name) for name, value in named.items() if value is True))
+
+
+def inner_name(data: dict[str, Any], name: str) -> str:
+    """A variant's name in the IR: a NUL before the name that is written says that it isn't reported."""
+    unnamed = data.get("unnamed")
+    return f"\x00{name}" if isinstance(unnamed, list) and name in unnamed else name
 
 
 class _Flag:
@@ -55,50 +66,71 @@ class _Flag:
         self._origin = entry.origin
         self._hashing = hashing_of(item, entry.key)
         self._values = _typed_values(item, entry.origin, notes)
+        self._unnamed = set(item.unnamed or ())
+        for name in sorted(self._unnamed - self._values.keys()):
+            self._variant(name, entry.origin.child("unnamed"))
 
     def build(self) -> Built:
         item, notes = self._item, self._notes
         default = self._default()
-        off = default if item.off is None else self._variant(item.off, self._origin.child("off"))
-        off_outcome: ir.Outcome = ir.NoAnswer() if off is None else ir.Constant(off)
+        off_outcome = default if item.off is None else self._constant(item.off, self._origin.child("off"))
+        if item.error is not None:
+            hint = "mend the flag, then take error out"
+            notes.error("FLAG-ERROR", item.error, self._origin.child("error"), hint)
         keeper = Gatekeeper(item, self._origin, notes, self._shop.around, off=off_outcome, named=self._override)
         gates = keeper.rules(self._hashing.source)
         rules = self._rules()
-        variants = tuple(ir.Variant(name, value) for name, value in self._values.items())
+        variants = tuple(ir.Variant(self._inner(name), value) for name, value in self._values.items())
         metadata = metadata_of(item, "flag", item.flag_id)
         enabled = item.enabled is not False
-        outcome: ir.Outcome = ir.NoAnswer() if default is None else ir.Constant(default)
+        reason = codes.REASON_DEFAULT if gates or rules else codes.REASON_STATIC
+        if item.default_reason is not None:
+            reason = exact.coded(item.default_reason, REASONS, self._origin.child("default_reason"), notes)
         if notes.first_error is not None:
-            return Built(tombstone(self._entry, variants, outcome if enabled else off_outcome, metadata, notes))
+            return Built(tombstone(self._entry, variants, default if enabled else off_outcome, metadata, notes))
         if not enabled:
             return Built(stopped(self._entry, variants, off_outcome, metadata))
-        reason = codes.REASON_DEFAULT if gates or rules else codes.REASON_STATIC
-        flag = finished(self._entry, variants, gates, Decision(rules, outcome, reason), metadata)
+        flag = finished(self._entry, variants, gates, Decision(rules, default, reason), metadata)
         return Built(flag, keeper.place, self._origin.child("layer"))
 
     # --- variants -----------------------------------------------------------------------------------------------------
 
-    def _default(self) -> str | None:
-        if self._item.default is not None:
-            return self._variant(self._item.default, self._origin.child("default"))
+    def _default(self) -> ir.Outcome:
+        """The outcome when no rule decides; no answer, noted, if that can't be told."""
+        origin = self._origin.child("default")
+        written = self._item.default
+        if isinstance(written, str):
+            return self._constant(written, origin)
+        if written is not None:
+            item = read(models.Answer, written, origin, self._notes)
+            return (None if item is None else self._outcome(item, origin)) or ir.NoAnswer()
         if not self._item.variants and "off" in self._values:
-            return "off"
-        if self._values:
+            return ir.Constant(self._inner("off"))
+        if self._values or self._item.type == ANY:
             self._notes.error("MISSING-FIELD", "the field 'default' is missing: the variant when no rule decides", self._origin)
-        return None
+        return ir.NoAnswer()
+
+    def _constant(self, name: str, origin: Origin) -> ir.Outcome:
+        known = self._variant(name, origin)
+        return ir.NoAnswer() if known is None else ir.Constant(known)
+
+    def _inner(self, name: str) -> str:
+        return f"\x00{name}" if name in self._unnamed else name
 
     def _variant(self, name: str, origin: Origin) -> str | None:
-        if name in self._values or not self._values:  # that there are none has been said
-            return name if self._values else None
-        hint = did_you_mean(name, self._values) or f"the variants are {', '.join(self._values) or 'none'}"
-        self._notes.error("UNKNOWN-VARIANT", f"there is no variant {name!r}", origin, hint)
+        """The variant's name in the IR; None, noted, if there is no such variant."""
+        if name in self._values:
+            return self._inner(name)
+        if self._values or self._item.type == ANY:  # else: that there are none has been said
+            hint = did_you_mean(name, self._values) or f"the variants are {', '.join(self._values) or 'none'}"
+            self._notes.error("UNKNOWN-VARIANT", f"there is no variant {name!r}", origin, hint)
         return None
 
     def _override(self, wanted: str | bool) -> str | None:
         """The variant of that name; of a boolean flag, also the one with that value."""
         if isinstance(wanted, str):
-            return wanted if wanted in self._values else None
-        return next((name for name, value in self._values.items() if value is wanted), None)
+            return self._inner(wanted) if wanted in self._values else None
+        return next((self._inner(name) for name, value in self._values.items() if value is wanted), None)
 
     # --- rules --------------------------------------------------------------------------------------------------------
 
@@ -133,7 +165,11 @@ class _Flag:
         parts = [part for part in (condition, chance) if part is not None and not isinstance(part, str)]
         split_up = isinstance(outcome, ir.Split) or isinstance(chance, ir.InBucket)
         reason = codes.REASON_SPLIT if split_up else codes.REASON_TARGETING_MATCH
-        return ir.Rule(outcome, reason, _all_of(parts), item.id, origin)
+        if item.reason is not None:
+            reason = exact.coded(item.reason, REASONS, origin.child("reason"), self._notes)
+        if item.id is not None and item.reported_id is not None:
+            self._notes.error("REPEATED-FIELD", "a rule has an id or a reported_id", origin.child("reported_id"), "keep one")
+        return ir.Rule(outcome, reason, _all_of(parts), item.id or item.reported_id, origin)
 
     def _reader(self, rule_id: str | None) -> Reader:
         salt = "_bucket" if rule_id is None else f"_bucket_{rule_id}"
@@ -141,13 +177,20 @@ class _Flag:
         reader.scope = Scope(self._hashing.salted(salt))
         return reader
 
-    def _outcome(self, item: models.Rule, origin: Origin) -> ir.Outcome | None:
-        if (item.variant is None) == (item.split is None):
+    def _outcome(self, item: models.Rule | models.Answer, origin: Origin) -> ir.Outcome | None:
+        """The one outcome that is written."""
+        given = (item.variant is not None, item.split is not None, item.no_answer, item.expression is not msgspec.UNSET)
+        if sum(given) != 1:
             message = "a rule gives either a variant or a split"
-            self._notes.error("RULE-OUTCOME", message, origin, "write one of variant: and split:")
+            self._notes.error("RULE-OUTCOME", message, origin, "write one of variant:, split:, no_answer: and expression:")
             return None
-        if item.variant is None:
+        if item.split is not None:
             return self._split(item.split, origin.child("split"))
+        if item.no_answer:
+            return ir.NoAnswer()
+        if item.variant is None:
+            root = expression(item.expression, origin.child("expression"), self._notes)
+            return None if root is None else ir.Computed(root)
         name = self._variant(item.variant, origin.child("variant"))
         return None if name is None else ir.Constant(name)
 
@@ -159,6 +202,8 @@ class _Flag:
         return None if percent is None else rollout(self._hashing, percent)
 
     def _split(self, data: Any, origin: Origin) -> ir.Outcome | None:
+        if isinstance(data, dict) and "bucketing" in data:
+            return exact.bucket_split(data, origin, self._notes, self._variant)
         item = read(models.Split, data, origin, self._notes)
         if item is None:
             return None
@@ -176,7 +221,7 @@ class _Flag:
             known = self._variant(name, origin.child(name))
             percent = percentage(value, "a percentage", origin.child(name), self._notes)
             good = good and known is not None and percent is not None
-            shares.append((name, (percent or Fraction(0)) / 100))
+            shares.append((known or name, (percent or Fraction(0)) / 100))
         total = sum((share for _, share in shares), Fraction(0)) * 100
         if not item.variants or (good and abs(total - 100) > SUM_TOLERANCE):
             message = f"the percentages sum to {float(total):g}, and must sum to 100"
@@ -193,6 +238,8 @@ def _all_of(parts: list[Any]) -> ir.Condition | None:
 
 def _typed_values(item: models.FullFlag, origin: Origin, notes: Notes) -> dict[str, Any]:
     """The variants' values, all of one type: the one that is declared, else the one that they have."""
+    if item.type == ANY:
+        return dict(item.variants or {})
     if not item.variants:
         if item.type in (None, "boolean") and item.variants is None:
             return dict(BOOLEANS)

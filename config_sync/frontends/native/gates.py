@@ -19,11 +19,13 @@ Named = Callable[[str | bool], str | None]
 
 
 class Surroundings(NamedTuple):
-    """What a flag may refer to: the project's layers and holdouts, and which variants of another flag count as on."""
+    """What a flag may refer to: the project's layers and holdouts; of another flag, the variants that count as on, and the one
+    that is written so."""
 
     layers: dict[str, Hashing]
     holdouts: dict[str, Chance]
     variants_on: Callable[[str], tuple[str, ...]]
+    named: Callable[[str, str], str]
 
 
 class Gatekeeper:
@@ -112,10 +114,10 @@ class Gatekeeper:
             yield self._refuse(codes.REASON_PREREQUISITE_FAILED, ir.Not(ir.All(tuple(needed))), "prerequisites")
 
     def _needed_variants(self, item: models.NeededFlag, origin: Origin) -> tuple[str, ...]:
-        if isinstance(item.variant, str):
-            return (item.variant, *(item.variants or ()))
-        if item.variants:
-            return tuple(item.variants)
+        wanted = [item.variant] if isinstance(item.variant, str) else []
+        wanted += item.variants or []
+        if wanted:
+            return tuple(self._around.named(item.flag, name) for name in wanted)
         if item.variant is False:
             self._notes.error(
                 "BAD-PREREQUISITE", "a prerequisite can't ask for off", origin.child("variant"), "name the variants it needs"

@@ -30,7 +30,7 @@ class Workshop(NamedTuple):
     broken_segments: set[str]
 
     def reader(self, notes: Notes, hashing: Hashing) -> Reader:
-        return Reader(notes, self.segments, self.broken_segments, Scope(hashing.salted("_bucket")))
+        return Reader(notes, self.segments, self.broken_segments, Scope(hashing.salted("_bucket")), self.around.named)
 
 
 class Entry(NamedTuple):

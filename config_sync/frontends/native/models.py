@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct
 
+from config_sync import words
+from config_sync.frontends.native.models_exact import ExpressionRef, part, word
+
 Number = int | float | str  # numbers may be strings, as tables and forms write them
 Percent = Annotated[Number, Meta(description="0 to 100, fractions welcome: 0.5 is half a percent")]
 Share = Annotated[Number, Meta(description="0.0 to 1.0")]
@@ -16,19 +19,14 @@ HashVersion = Annotated[Literal[1, 2, "1", "2"], Meta(description="1: MD5 (legac
 Metadata = Annotated[dict[str, bool | int | float | str], Meta(description="flat; reported with every evaluation")]
 
 
-def _part(name: str, description: str) -> Meta:
-    """A part that is read by itself, and that the schema refers to by name."""
-    return Meta(description=description, extra_json_schema={"$ref": f"#/$defs/{name}"})
-
-
-ConditionRef = Annotated[Any, _part("Condition", "when this holds")]
+ConditionRef = Annotated[Any, part("Condition", "when this holds")]
 ConditionsRef = Annotated[
     Any,
     Meta(description="a condition, or a list of which all must hold", extra_json_schema={"$ref": "#/$defs/ConditionOrList"}),
 ]
-SplitRef = Annotated[Any, _part("Split", "a variant by bucket")]
-ScheduleRef = Annotated[Any, _part("Schedule", "when it runs")]
-LayerRef = Annotated[Any, _part("LayerPlace", "its share of a layer")]
+SplitRef = Annotated[Any, Meta(description="a variant by bucket", extra_json_schema={"$ref": "#/$defs/AnySplit"})]
+ScheduleRef = Annotated[Any, part("Schedule", "when it runs")]
+LayerRef = Annotated[Any, part("LayerPlace", "its share of a layer")]
 TargetingRef = Annotated[
     Any,
     Meta(
@@ -36,10 +34,14 @@ TargetingRef = Annotated[
         extra_json_schema={"$ref": "#/$defs/Targeting"},
     ),
 ]
-RuleRef = Annotated[Any, _part("Rule", "the first rule that applies decides")]
-NeededFlagRef = Annotated[Any, _part("NeededFlag", "another flag's variants")]
-SimpleVariantRef = Annotated[Any, _part("SimpleVariant", "a weighted variant")]
-TargetingRuleRef = Annotated[Any, _part("TargetingRule", "one prioritised rule")]
+RuleRef = Annotated[Any, part("Rule", "the first rule that applies decides")]
+NeededFlagRef = Annotated[Any, part("NeededFlag", "another flag's variants")]
+DefaultRef = Annotated[
+    Any,
+    Meta(description="the variant when no rule decides; or another outcome", extra_json_schema={"$ref": "#/$defs/Default"}),
+]
+SimpleVariantRef = Annotated[Any, part("SimpleVariant", "a weighted variant")]
+TargetingRuleRef = Annotated[Any, part("TargetingRule", "one prioritised rule")]
 
 # --- conditions -------------------------------------------------------------------------------------------------------
 
@@ -110,6 +112,15 @@ class Split(Struct, forbid_unknown_fields=True):
     hash_version: HashVersion | None = None
 
 
+class Answer(Struct, forbid_unknown_fields=True):
+    """What is answered: one of these."""
+
+    variant: str | None = None
+    split: SplitRef | None = None
+    no_answer: Annotated[bool, Meta(description="no value: the caller's default is used")] = False
+    expression: Annotated[ExpressionRef, Meta(description="its value names the variant")] = UNSET
+
+
 class Rule(Struct, forbid_unknown_fields=True):
     """The first rule that applies decides."""
 
@@ -117,7 +128,11 @@ class Rule(Struct, forbid_unknown_fields=True):
     when: ConditionsRef | None = None
     variant: str | None = None
     split: SplitRef | None = None
+    no_answer: Annotated[bool, Meta(description="no value: the caller's default is used")] = False
+    expression: Annotated[ExpressionRef, Meta(description="its value names the variant")] = UNSET
     rollout: Percent | None = None
+    reason: Annotated[str, word(words.REASONS, "what is reported when this rule decides")] | None = None
+    reported_id: Annotated[str, Meta(description="an id that several rules may share")] | None = None
     description: str | None = None
 
 
@@ -194,11 +209,13 @@ class Shared(Struct):
 class FullFlag(Shared, forbid_unknown_fields=True):
     """A flag with named, typed values and ordered rules."""
 
-    type: Literal["boolean", "string", "integer", "number", "object"] | None = None
+    type: Literal["boolean", "string", "integer", "number", "object", "any"] | None = None
     variants: (
         Annotated[dict[str, Any], Meta(description="a value per name; a boolean flag without any has on and off")] | None
     ) = None
-    default: Annotated[str, Meta(description="the variant when no rule decides")] | None = None
+    unnamed: Annotated[list[str], Meta(description="variants that are reported without their name")] | None = None
+    default: DefaultRef | None = None
+    default_reason: Annotated[str, word(words.REASONS, "what is reported when no rule decides")] | None = None
     off: (
         Annotated[str, Meta(description="the variant when disabled, unscheduled, held out, … (default: the default)")] | None
     ) = None
@@ -206,6 +223,7 @@ class FullFlag(Shared, forbid_unknown_fields=True):
     rules: list[RuleRef] | None = None
     split: SplitRef | None = None
     flag_id: str | int | None = None
+    error: Annotated[str, Meta(description="why the flag is broken: it answers its default, with an error")] | None = None
 
 
 class SimpleVariant(Struct):

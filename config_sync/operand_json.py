@@ -1,0 +1,93 @@
+"""The operands of ``ir.Test`` as JSON and back, operator by operator, for the native dialect's ``test:`` form.
+
+Only what isn't itself already has a line: an operand that is a scalar, or a tuple of JSON values, needs none. Used by the
+native front end and by ``config_sync.convert``. Whether an operand makes sense is the check pass's business, not asked here.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from config_sync import ir
+from config_sync.instants import instant
+from evaluator.snapshot.describe import instant_text
+
+
+class Codec(NamedTuple):
+    """``write`` gives JSON. ``read`` undoes it, and raises ValueError with what should have been there."""
+
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
+
+
+def to_json(operator: str, operand: Any) -> Any:
+    """The operand as it is written."""
+    return _CODECS.get(operator, _PLAIN).write(operand)
+
+
+def from_json(operator: str, value: Any) -> Any:
+    """The operand as the IR has it. Raises ValueError: what was expected."""
+    return _CODECS.get(operator, _PLAIN).read(value)
+
+
+def _write_plain(operand: Any) -> Any:
+    return list(operand) if isinstance(operand, tuple) else operand
+
+
+def _read_plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _write_instant(operand: Any) -> Any:
+    text = instant_text(operand) if isinstance(operand, int) else ""
+    return text if instant(text) == operand else {"microseconds": operand}
+
+
+def _read_instant(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {"microseconds"}:
+        return value["microseconds"]
+    found = instant(value)
+    if found is None:
+        raise ValueError("a date, a time, epoch seconds, or {microseconds: …}")
+    return found
+
+
+def _struct(kind: type[msgspec.Struct]) -> Codec:
+    """A structure as a mapping of its fields, those at their defaults left out."""
+    names = ", ".join(kind.__struct_fields__)
+
+    def write(operand: Any) -> Any:
+        given = ((field.name, getattr(operand, field.name), field.default) for field in msgspec.structs.fields(kind))
+        return {name: _write_plain(value) for name, value, default in given if value != default}
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, dict) or not value.keys() <= set(kind.__struct_fields__):
+            raise ValueError(f"a mapping of {names}")
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"a mapping of {names} ({error})") from error
+
+    return Codec(write, read)
+
+
+def _read_path(value: Any) -> Any:
+    path = value.get("path") if isinstance(value, dict) else None
+    if not isinstance(path, list) or not all(type(step) in (str, int) for step in path) or value.keys() != {"path", "expected"}:
+        raise ValueError("{path: [a list of names and numbers], expected: a value}")
+    return tuple(path), value["expected"]
+
+
+_PLAIN = Codec(_write_plain, _read_plain)
+_ITSELF = Codec(lambda operand: operand, lambda value: value)
+_INSTANT = Codec(_write_instant, _read_instant)
+
+_CODECS: dict[str, Codec] = {
+    "equal": _ITSELF,  # a list is the value compared with
+    "time": _INSTANT,
+    "now": _INSTANT,
+    "distance": _struct(ir.Place),
+    "window": _struct(ir.Window),
+    "path": Codec(lambda operand: {"path": list(operand[0]), "expected": operand[1]}, _read_path),
+}
