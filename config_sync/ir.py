@@ -116,8 +116,8 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     =============================================  ====================================================================
 
     ``negate`` inverts the operator's own yes or no. ``missing`` and ``mistyped`` are the test's *final* truth (not inverted)
-    when there is no such attribute, and when the operator doesn't apply to the value. ``each``: a list satisfies the operator
-    when any of its elements does. ``text_only``: of ``version``, whose mode has no bit left for it.
+    when there is no such attribute, and when the operator doesn't apply to the value. ``mode``: MODE_EACH too,
+    of all operators but window and now. ``text_only``: of ``version``, whose mode has no bit left for it.
     """
 
     operator: str
@@ -129,7 +129,6 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     missing: int = FALSE
     mistyped: int = FALSE
     origin: Origin = NOWHERE
-    each: bool = False
     text_only: bool = False
 
 

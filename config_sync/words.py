@@ -63,11 +63,16 @@ class Mode(NamedTuple):
 
 _NUMBERS = ("less", "less_equal", "greater", "greater_equal")
 _TEXTS = ("contains", "starts_with", "ends_with", "matches")
+_TIMES = ("time",)
 _VERSIONS = ("version",)
 
 MODES: dict[str, Mode] = {
+    "each": Mode(codes.MODE_EACH, None),
     "coerce_text": Mode(codes.MODE_COERCE_TEXT, _NUMBERS),
     "casefold": Mode(codes.MODE_CASEFOLD, _TEXTS),
+    "text_only": Mode(codes.MODE_TEXT_ONLY, _TEXTS),
+    "time_milliseconds": Mode(codes.MODE_TIME_MILLISECONDS, _TIMES),
+    "time_rfc3339": Mode(codes.MODE_TIME_RFC3339, _TIMES),
     "version_prefix": Mode(codes.MODE_VERSION_PREFIX, _VERSIONS),
     "version_partial": Mode(codes.MODE_VERSION_PARTIAL, _VERSIONS),
     "version_same_minor": Mode(codes.MODE_VERSION_SAME_MINOR, _VERSIONS),

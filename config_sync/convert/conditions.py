@@ -75,7 +75,8 @@ class ConditionWriter:
         if isinstance(condition, ir.Prerequisite):
             labels = self._labels.get(condition.flag, {})
             names = [labels.get(name, name) for name in condition.variants]
-            return {"prerequisite": {"flag": condition.flag, "variants": names}}
+            error = {} if condition.error == ir.FALSE else {"error": truth_word(condition.error)}
+            return {"prerequisite": {"flag": condition.flag, "variants": names} | error}
         if isinstance(condition, ir.Truthy):
             return {"expression": expression_data(condition.expression)}
         raise ValueError(f"a condition that the native dialect can't write: {condition!r}")
@@ -96,8 +97,7 @@ def test_data(test: ir.Test) -> Data:
         data["compare"] = words.word_of(words.COMPARISONS, test.compare)
     if test.mode:
         data["mode"] = words.mode_words(test.operator, test.mode)
-    if test.negate:
-        data["negate"] = True
+    data |= {flag: True for flag in ("negate", "text_only") if getattr(test, flag)}
     truths = (("missing", test.missing), ("mistyped", test.mistyped))
     return data | {name: truth_word(truth) for name, truth in truths if truth != ir.FALSE}
 

@@ -24,8 +24,12 @@ def attribute_data(attribute: ir.Attribute) -> str | Data:
         data["path"] = list(attribute.path)
     if attribute.fallback is not None:
         data["fallback"] = attribute_data(attribute.fallback)
-    if attribute.empty_is_missing:
-        data["empty_is_missing"] = True
+    data |= {
+        flag: True for flag in ("empty_is_missing", "null_is_missing", "path_only", "map_names") if getattr(attribute, flag)
+    }
+    if attribute.guard is not None:
+        guard, equals, or_missing = attribute.guard
+        data["guard"] = {"attribute": attribute_data(guard), "equals": equals} | ({"or_missing": True} if or_missing else {})
     return data
 
 

@@ -67,7 +67,7 @@ class Operands:
     def chain(self, test: ir.Test) -> list[Leaf]:
         """The leaves of one test. A first leaf that finds null comes before those to which null is unknown."""
         leaves = self._chain(test)
-        return [leaf._replace(mode=leaf.mode | codes.MODE_EACH) for leaf in leaves] if test.each else leaves
+        return [leaf._replace(mode=leaf.mode | codes.MODE_EACH) for leaf in leaves] if test.mode & codes.MODE_EACH else leaves
 
     def _chain(self, test: ir.Test) -> list[Leaf]:
         operator = test.operator

@@ -19,6 +19,7 @@ _EXACT = (models_exact.ExactTest, models_exact.InBucketOf, models_exact.Prerequi
 _CONDITIONS = _SHORT + _EXACT
 _EXACT_PARTS = (
     models_exact.AttributePath,
+    models_exact.Guard,
     models_exact.Bucketing,
     models_exact.InBucket,
     models_exact.NeededAnswer,

@@ -154,6 +154,8 @@ def check(chance: Random) -> ir.Test:
     mode, operand = _mode(chance, operator), _operand(chance, operator)
     if mode & codes.MODE_CASEFOLD and isinstance(operand, str) and operator != "matches":
         operand = operand.casefold()
+    if operator not in ("now", "window") and not chance.randrange(3):
+        mode |= codes.MODE_EACH
     truths = (ir.FALSE, ir.FALSE, ir.TRUE, ir.UNKNOWN)
     return ir.Test(
         operator,
@@ -164,8 +166,7 @@ def check(chance: Random) -> ir.Test:
         not chance.randrange(4),
         chance.choice(truths),
         chance.choice(truths),
-        each=operator not in ("now", "window") and not chance.randrange(3),
-        text_only=not chance.randrange(2),
+        text_only=operator == "version" and not chance.randrange(2),
     )
 
 

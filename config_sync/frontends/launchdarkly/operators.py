@@ -134,13 +134,12 @@ def any_of(parts: list[Part], attribute: Attribute, negate: bool, otherwise: int
             attribute,
             part.operand,
             part.compare,
-            part.mode,
+            part.mode | codes.MODE_EACH,
             negate,
             otherwise,
             ir.TRUE if negate else ir.FALSE,
             origin,
-            each=True,
-            text_only=True,
+            text_only=part.operator == "version",
         )
         for part in parts
     )

@@ -42,7 +42,16 @@ def attribute_of(data: Any, origin: Origin, notes: Notes) -> ir.Attribute | None
     if item is None:
         return None
     fallback = None if item.fallback is None else attribute_of(item.fallback, origin.child("fallback"), notes)
-    return ir.Attribute(item.name, tuple(item.path or ()), fallback, item.empty_is_missing)
+    flags = (item.empty_is_missing, item.null_is_missing, item.path_only, item.map_names)
+    guard = None if item.guard is None else _guard(item.guard, origin.child("guard"), notes)
+    return ir.Attribute(item.name, tuple(item.path or ()), fallback, *flags, guard)
+
+
+def _guard(data: Any, origin: Origin, notes: Notes) -> tuple[ir.Attribute, str, bool] | None:
+    """``{attribute, equals, or_missing?}``."""
+    item = read(models.Guard, data, origin, notes)
+    found = None if item is None else attribute_of(item.attribute, origin.child("attribute"), notes)
+    return None if item is None or found is None else (found, item.equals, item.or_missing)
 
 
 def is_attribute_name(name: str, origin: Origin, notes: Notes) -> bool:
@@ -58,7 +67,7 @@ def is_attribute_name(name: str, origin: Origin, notes: Notes) -> bool:
 
 
 def test(data: dict[str, Any], origin: Origin, notes: Notes) -> ir.Condition | None:
-    """``{test, attribute?, value?, compare?, mode?, negate?, missing?, mistyped?}``."""
+    """``{test, attribute?, value?, compare?, mode?, negate?, missing?, mistyped?, text_only?}``."""
     item = read(models.ExactTest, data, origin, notes)
     if item is None:
         return None
@@ -79,6 +88,7 @@ def test(data: dict[str, Any], origin: Origin, notes: Notes) -> ir.Condition | N
         coded(item.missing, words.TRUTHS, origin.child("missing"), notes),
         coded(item.mistyped, words.TRUTHS, origin.child("mistyped"), notes),
         origin,
+        item.text_only,
     )
 
 
@@ -108,12 +118,13 @@ def in_bucket(data: dict[str, Any], origin: Origin, notes: Notes) -> ir.Conditio
 
 
 def prerequisite(data: dict[str, Any], origin: Origin, notes: Notes, named: Named) -> ir.Condition | None:
-    """``{prerequisite: {flag, variants: […]}}``."""
+    """``{prerequisite: {flag, variants: […], error?}}``."""
     outer = read(models.PrerequisiteOf, data, origin, notes)
     item = None if outer is None else read(models.NeededAnswer, outer.prerequisite, origin.child("prerequisite"), notes)
     if item is None:
         return None
-    return ir.Prerequisite(item.flag, tuple(named(item.flag, name) for name in item.variants), origin)
+    error = coded(item.error, words.TRUTHS, origin.child("prerequisite", "error"), notes)
+    return ir.Prerequisite(item.flag, tuple(named(item.flag, name) for name in item.variants), origin, error)
 
 
 def truthy(data: dict[str, Any], origin: Origin, notes: Notes) -> ir.Condition | None:
