@@ -14,7 +14,7 @@ from evaluator.snapshot.codec import Decoded
 
 _TEXT = (codes.OP_EQ_TEXT, codes.OP_CONTAINS_TEXT, codes.OP_STARTS_WITH, codes.OP_ENDS_WITH, codes.OP_MATCHES, codes.OP_VERSION)
 _NUMBERS = (codes.OP_IN_INTEGER, codes.OP_IN_FLOAT)
-_VALUES = (codes.OP_EQ_VALUE, codes.OP_CONTAINS_ALL, codes.OP_CONTAINS_ANY)
+_VALUES = (codes.OP_EQ_VALUE, codes.OP_CONTAINS_ALL, codes.OP_CONTAINS_ANY, codes.OP_ORDER, codes.OP_WITHIN)
 PARTS = ("state", "variants", "rules", "default", "metadata")
 
 
@@ -98,6 +98,7 @@ _OPERANDS: dict[int, Callable[[Decoded, Any], Any]] = {
     codes.OP_BUCKET: lambda program, row: _outcome(program, row.offset),
     codes.OP_PREREQUISITE: _prerequisite,
     codes.OP_EXPRESSION: lambda program, row: _expression(program, row.offset),
+    codes.OP_MODULO: lambda program, row: (row.payload, tuple(program.numbers[row.offset : row.offset + row.count])),
     codes.OP_PATH: lambda program, row: (tuple(program.paths[row.offset]), _value(program, row.length)),
 }
 

@@ -111,13 +111,18 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     window                                         Window
     now                                            int microseconds (``compare``; no attribute)
     contains_all, contains_any                     tuple of JSON values
+    order                                          str | int | float | list (``compare``)
+    within                                         str: the value is a part of it; tuple: its elements are among these
+    modulo                                         (modulus > 0, first, last): the remainder is in first .. last
     path                                           (path: tuple of str | int, expected JSON value)
     exists                                         None
     =============================================  ====================================================================
 
-    ``negate`` inverts the operator's own yes or no. ``missing`` and ``mistyped`` are the test's *final* truth (not inverted)
-    when there is no such attribute, and when the operator doesn't apply to the value. ``mode``: MODE_EACH too,
-    of all operators but window and now. ``text_only``: of ``version``, whose mode has no bit left for it.
+    With MODE_BOOLEAN_NUMBER, ``contains_all``, ``contains_any``, ``order`` and ``within``, and ``equal`` with a list or map,
+    take booleans as the numbers 0 and 1. With MODE_CONTAINER, ``contains_all`` and ``contains_any`` see the parts of a text
+    and the keys of a map. ``negate`` inverts the operator's own yes or no. ``missing`` and ``mistyped`` are the test's *final*
+    truth (not inverted) when there is no such attribute, and when the operator doesn't apply to the value. MODE_EACH belongs to
+    all operators but window and now. ``text_only``: of ``version``, whose mode has no bit left for it.
     """
 
     operator: str

@@ -85,6 +85,7 @@ _INSTANT = Codec(_write_instant, _read_instant)
 
 _CODECS: dict[str, Codec] = {
     "equal": _ITSELF,  # a list is the value compared with
+    "order": _ITSELF,  # so it is here
     "time": _INSTANT,
     "now": _INSTANT,
     "distance": _struct(ir.Place),

@@ -125,8 +125,10 @@ def _operand_values(program: Decoded, row: Any) -> list[Any]:
         return [number - 1, number, number + 1, str(number)]
     if row.op in (codes.OP_IN_INTEGER, codes.OP_IN_FLOAT):
         return list(program.numbers[row.offset : row.offset + min(row.count, 20)])
-    if row.op in (codes.OP_EQ_VALUE, codes.OP_CONTAINS_ALL, codes.OP_CONTAINS_ANY):
+    if row.op in (codes.OP_EQ_VALUE, codes.OP_CONTAINS_ALL, codes.OP_CONTAINS_ANY, codes.OP_ORDER, codes.OP_WITHIN):
         return [program.values[row.offset]]
+    if row.op == codes.OP_MODULO:
+        return [*program.numbers[row.offset : row.offset + row.count], -1, row.payload + 0.5]
     if row.op == codes.OP_DISTANCE:
         place = program.places[row.offset]
         return [[place.latitude, place.longitude], {"lat": 0, "lon": 0}]

@@ -65,6 +65,8 @@ _NUMBERS = ("less", "less_equal", "greater", "greater_equal")
 _TEXTS = ("contains", "starts_with", "ends_with", "matches")
 _TIMES = ("time",)
 _VERSIONS = ("version",)
+_CONTAINERS = ("contains_all", "contains_any")
+_VALUES = ("equal", "order", "within", *_CONTAINERS)
 
 MODES: dict[str, Mode] = {
     "each": Mode(codes.MODE_EACH, None),
@@ -73,6 +75,8 @@ MODES: dict[str, Mode] = {
     "text_only": Mode(codes.MODE_TEXT_ONLY, _TEXTS),
     "time_milliseconds": Mode(codes.MODE_TIME_MILLISECONDS, _TIMES),
     "time_rfc3339": Mode(codes.MODE_TIME_RFC3339, _TIMES),
+    "boolean_number": Mode(codes.MODE_BOOLEAN_NUMBER, _VALUES),
+    "container": Mode(codes.MODE_CONTAINER, _CONTAINERS),
     "version_prefix": Mode(codes.MODE_VERSION_PREFIX, _VERSIONS),
     "version_partial": Mode(codes.MODE_VERSION_PARTIAL, _VERSIONS),
     "version_same_minor": Mode(codes.MODE_VERSION_SAME_MINOR, _VERSIONS),

@@ -73,6 +73,7 @@ leg coverage coverage_leg
 leg pure pure_leg
 leg parity make parity
 leg golden make golden
+leg fuzz make fuzz
 leg conformance make conformance
 leg bench-gate make bench-gate
 leg asan make asan

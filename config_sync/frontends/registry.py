@@ -10,6 +10,8 @@ DIALECTS: dict[str, str] = {
     "flagd@v1": "config_sync.frontends.flagd:translate_v1",
     "flagd@v3": "config_sync.frontends.flagd:translate_v3",
     "eppo": "config_sync.frontends.eppo:translate",
+    "powertools": "config_sync.frontends.powertools:translate",
+    "powertools@3.34": "config_sync.frontends.powertools:translate_3_34",
     "launchdarkly": "config_sync.frontends.launchdarkly:translate",
 }
 

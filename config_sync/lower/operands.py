@@ -72,7 +72,7 @@ class Operands:
     def _chain(self, test: ir.Test) -> list[Leaf]:
         operator = test.operator
         if operator == "equal":
-            return [self._equal(test.operand)]
+            return [self._equal(test.operand, test.mode)]
         if operator == "one_of":
             known = self._lists.get(id(test.operand))
             if known is None:
@@ -92,7 +92,7 @@ class Operands:
             leaf = self._text(codes.OP_VERSION, operand, test.mode | test.compare)
             return leaf._replace(rows=codes.VERSION_TEXT_ONLY) if test.text_only else leaf
         if operator in _LIST_OPERATORS:
-            return Leaf(_LIST_OPERATORS[operator], offset=tables.values.intern(list(operand)))
+            return Leaf(_LIST_OPERATORS[operator], test.mode, offset=tables.values.intern(list(operand)))
         return self._special(test)
 
     def _special(self, test: ir.Test) -> Leaf:
@@ -107,11 +107,20 @@ class Operands:
         if test.operator == "path":
             path, expected = operand
             return Leaf(codes.OP_PATH, offset=tables.path(path), length=tables.values.intern(expected))
+        if test.operator == "order":
+            return Leaf(codes.OP_ORDER, test.mode | test.compare, offset=tables.values.intern(operand))
+        if test.operator == "within":
+            target = operand if isinstance(operand, str) else list(operand)
+            return Leaf(codes.OP_WITHIN, test.mode, offset=tables.values.intern(target))
+        if test.operator == "modulo":
+            modulus, *span = operand
+            numbers = tables.numbers.intern_run(b"".join(NUMBER.packer.pack(signed_bits(end)) for end in span))
+            return Leaf(codes.OP_MODULO, 0, len(span), numbers, 0, modulus)
         if test.operator == "exists":
             return Leaf(codes.OP_EXISTS)
         raise ValueError(f"unknown operator {test.operator}")
 
-    def _equal(self, operand: Any) -> Leaf:
+    def _equal(self, operand: Any, mode: int) -> Leaf:
         if isinstance(operand, str):
             return self._text(codes.OP_EQ_TEXT, operand, 0)
         if operand is None:
@@ -120,7 +129,7 @@ class Operands:
             return Leaf(codes.OP_EQ_BOOLEAN, payload=int(operand))
         if isinstance(operand, (int, float)):
             return self._number(codes.OP_EQ_NUMBER, operand, 0)
-        return Leaf(codes.OP_EQ_VALUE, offset=self._tables.values.intern(operand))
+        return Leaf(codes.OP_EQ_VALUE, mode, offset=self._tables.values.intern(operand))
 
     def _text(self, op: int, operand: str, mode: int) -> Leaf:
         data = operand.encode()

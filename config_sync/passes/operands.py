@@ -158,6 +158,27 @@ def _values(test: ir.Test) -> Problem | None:
     return value_problem(list(test.operand), "the list compared with")
 
 
+def _ordered(test: ir.Test) -> Problem | None:
+    if isinstance(test.operand, bool) or not isinstance(test.operand, str | int | float | list):
+        return "INVALID-OPERAND", "order needs a text, a number or a list"
+    return value_problem(test.operand, "the value compared with")
+
+
+def _whole(test: ir.Test) -> Problem | None:
+    return _text(test) if isinstance(test.operand, str) else _values(test)
+
+
+def _modulo(test: ir.Test) -> Problem | None:
+    numbers = test.operand
+    if not (isinstance(numbers, tuple) and len(numbers) == 3 and all(map(_is_stored_integer, numbers)) and numbers[0] > 0):
+        return "INVALID-OPERAND", "modulo needs three 64-bit integers: a positive modulus, the first and the last remainder"
+    return None
+
+
+def _is_stored_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -(1 << 63) <= value < 1 << 63
+
+
 def _path(test: ir.Test) -> Problem | None:
     if not (isinstance(test.operand, tuple) and len(test.operand) == 2):
         return "INVALID-OPERAND", "path needs a path and a value"
@@ -189,4 +210,7 @@ _CHECKS: dict[str, Callable[[ir.Test], Problem | None]] = {
     "contains_any": _values,
     "path": _path,
     "exists": _nothing,
+    "order": _ordered,
+    "within": _whole,
+    "modulo": _modulo,
 }

@@ -221,6 +221,14 @@ cdef int check_operand(Program p, Marks* marks, const condition_row* row, uint8_
         inside(row.offset, 1, values, "a condition's value doesn't exist")
         if op != OP_EQ_VALUE and type(p.values[row.offset]) is not list:
             broken("a condition's value is no list")
+    elif op == OP_ORDER or op == OP_WITHIN:
+        inside(row.offset, 1, values, "a condition's value doesn't exist")
+        if op == OP_WITHIN and type(p.values[row.offset]) is not list and type(p.values[row.offset]) is not str:
+            broken("a condition's value is neither text nor list")
+    elif op == OP_MODULO:
+        if row.count != 2 or <int64_t>row.payload <= 0:
+            broken("a condition's modulus or its range is wrong")
+        inside(row.offset, row.count, p.counts[SECTION_NUMBERS], "a condition's numbers don't exist")
     elif op == OP_PATH:
         inside(row.offset, 1, len(p.paths), "a condition's path doesn't exist")
         inside(row.length, 1, values, "a condition's value doesn't exist")
@@ -249,7 +257,7 @@ cdef bint has_unknown_comparison(const condition_row* row) noexcept nogil:
         return False
     if row.op == OP_VERSION:
         return not row.mode & (MODE_VERSION_SAME_MINOR | MODE_VERSION_SAME_MAJOR)
-    return row.op == OP_TIME or row.op == OP_LENGTH or row.op == OP_DISTANCE or row.op == OP_NOW
+    return row.op == OP_TIME or row.op == OP_LENGTH or row.op == OP_DISTANCE or row.op == OP_NOW or row.op == OP_ORDER
 
 
 cdef int check_condition(Program p, Marks* marks, uint32_t index) except -1:

@@ -6,7 +6,7 @@ raises is caught in ``match_rare`` and ``match_window``: it makes the operator u
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.math cimport fabs
+from libc.math cimport fabs, fmod
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp
 
@@ -16,7 +16,7 @@ from evaluator._fast.program cimport Program
 from evaluator._fast.slots cimport FLOAT, BIG_INTEGER, INTEGER, NULL_VALUE, OTHER, TEXT, UNUSABLE, Call, Slot, classify
 from evaluator._fast.values cimport (
     UNORDERED, at_path, deep_equal, distance, instant_in_text, instant_of_object, items_of, number_in_text,
-    place_of, scaled_float, scaled_integer, text_of,
+    order_double_integer, place_of, scaled_float, scaled_integer, text_of, without_boolean,
 )
 
 cdef extern from "kernels.h" nogil:
@@ -26,6 +26,9 @@ cdef extern from "kernels.h" nogil:
 
 cdef extern from "kernels.h":
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
+
+cdef extern from "Python.h":
+    object PyUnicode_FromObject(object o)
 
 cdef extern from "versions.h":
     ctypedef struct version:
@@ -84,6 +87,27 @@ cdef Truth in_numbers(Program p, const condition_row* row, const Slot* slot) noe
         else:
             high = middle
     return NO
+
+
+cdef Truth match_modulo(Program p, const condition_row* row, const Slot* slot):
+    """The remainder has the sign of the modulus, which is positive."""
+    cdef int64_t base = <int64_t>row.payload, first = <int64_t>p.numbers[row.offset], last = <int64_t>p.numbers[row.offset + 1]
+    cdef int64_t rest
+    cdef double remainder
+    cdef int low, high
+    if slot.kind == INTEGER:
+        rest = slot.integer % base
+        rest += base if rest < 0 else 0
+    elif slot.kind == BIG_INTEGER:
+        rest = int.__pos__(<object>slot.object) % base
+    elif slot.kind == FLOAT:
+        remainder = fmod(slot.number, <double>base)
+        remainder += <double>base if remainder < 0 else 0.0
+        low, high = order_double_integer(remainder, first), order_double_integer(remainder, last)
+        return YES if (low == 0 or low == 1) and high <= 0 else NO
+    else:
+        return UNKNOWN
+    return YES if first <= rest <= last else NO
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------
@@ -229,19 +253,86 @@ cdef Truth match_distance(Program p, const condition_row* row, const Slot* slot)
 
 cdef Truth match_list(Program p, const condition_row* row, const Slot* slot):
     """CONTAINS_ALL and CONTAINS_ANY."""
-    cdef bint found
-    items = items_of(<object>slot.object)
+    cdef bint found, parts = row.mode & MODE_CONTAINER and slot.kind == TEXT
+    cdef object value = <object>slot.object
+    if parts:
+        for wanted in <list>p.values[row.offset]:
+            if type(wanted) is not str:
+                return UNKNOWN
+        value = PyUnicode_FromObject(value)
+        items = []
+    elif row.mode & MODE_CONTAINER and isinstance(value, dict):
+        items = [key for key in dict.keys(value)]
+    else:
+        items = items_of(value)
     if items is None:
         return UNKNOWN
     for wanted in <list>p.values[row.offset]:
-        found = False
+        found = parts and wanted in <str>value
         for item in <list>items:
-            if deep_equal(wanted, item):
+            if deep_equal(wanted, item, row.mode & MODE_BOOLEAN_NUMBER):
                 found = True
                 break
         if found != (row.op == OP_CONTAINS_ALL):
             return YES if found else NO
     return YES if row.op == OP_CONTAINS_ALL else NO
+
+
+cdef Truth match_within(Program p, const condition_row* row, const Slot* slot):
+    """A text that is a part of the operand; a list that has no element that the operand doesn't have."""
+    cdef object whole = p.values[row.offset]
+    cdef bint found
+    if type(whole) is str:
+        return UNKNOWN if slot.kind != TEXT else YES if PyUnicode_FromObject(<object>slot.object) in <str>whole else NO
+    items = items_of(<object>slot.object)
+    if items is None:
+        return UNKNOWN
+    for item in <list>items:
+        found = False
+        for wanted in <list>whole:
+            if deep_equal(wanted, item, row.mode & MODE_BOOLEAN_NUMBER):
+                found = True
+                break
+        if not found:
+            return NO
+    return YES
+
+
+cdef int order_against(object value, object expected, bint boolean_number) except? -1:
+    """-1, 0, 1, UNORDERED, or NO_NUMBER for what doesn't compare (section 4.8). ``expected`` is the snapshot's: it bounds the depth."""
+    if boolean_number:
+        expected = without_boolean(expected)
+        value = without_boolean(value)
+    if type(expected) is list:
+        if not (isinstance(value, list) or isinstance(value, tuple)):
+            return NO_NUMBER
+        return order_of_lists(items_of(value), expected, boolean_number)
+    if type(expected) is str:
+        if not isinstance(value, str):
+            return NO_NUMBER
+        value = PyUnicode_FromObject(value)
+    elif type(expected) is not int and type(expected) is not float or value is True or value is False:
+        return NO_NUMBER
+    elif isinstance(value, int):
+        value = int.__pos__(value)
+    elif isinstance(value, float):
+        value = float.__pos__(value)
+    else:
+        return NO_NUMBER
+    return 1 if value > expected else -1 if value < expected else 0 if value == expected else UNORDERED
+
+
+cdef int order_of_lists(list items, list expected, bint boolean_number) except? -1:
+    cdef Py_ssize_t i, count = len(items), wanted = len(expected)
+    for i in range(min(count, wanted)):
+        if not deep_equal(expected[i], items[i], boolean_number):
+            return order_against(items[i], expected[i], boolean_number)
+    return (count > wanted) - (count < wanted)
+
+
+cdef Truth match_order(Program p, const condition_row* row, const Slot* slot):
+    cdef int order = order_against(<object>slot.object, p.values[row.offset], row.mode & MODE_BOOLEAN_NUMBER)
+    return UNKNOWN if order == NO_NUMBER else YES if holds(row.mode & CMP_MASK, order) else NO
 
 
 cdef Truth match_path(Program p, const condition_row* row, const Slot* slot):
@@ -257,7 +348,7 @@ cdef Truth match_path(Program p, const condition_row* row, const Slot* slot):
     value = at_path(value, <list>p.paths[row.offset], &found)
     if not found:
         return UNKNOWN
-    return YES if deep_equal(p.values[row.length], value) else NO
+    return YES if deep_equal(p.values[row.length], value, False) else NO
 
 
 cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
@@ -267,7 +358,7 @@ cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
     if op == OP_EXISTS:
         return YES
     if op == OP_EQ_VALUE:
-        return YES if deep_equal(p.values[row.offset], <object>slot.object) else NO
+        return YES if deep_equal(p.values[row.offset], <object>slot.object, row.mode & MODE_BOOLEAN_NUMBER) else NO
     if slot.kind == NULL_VALUE:
         return UNKNOWN
     if op == OP_CONTAINS_TEXT or op == OP_STARTS_WITH or op == OP_ENDS_WITH or op == OP_MATCHES:
@@ -284,6 +375,12 @@ cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
         return match_distance(p, row, slot)
     if op == OP_PATH:
         return match_path(p, row, slot)
+    if op == OP_ORDER:
+        return match_order(p, row, slot)
+    if op == OP_WITHIN:
+        return match_within(p, row, slot)
+    if op == OP_MODULO:
+        return match_modulo(p, row, slot)
     return match_list(p, row, slot)
 
 

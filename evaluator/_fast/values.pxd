@@ -13,7 +13,8 @@ cdef bint scaled_integer(int64_t value, int64_t factor, int64_t* instant) noexce
 cdef bint scaled_float(double value, double factor, int64_t* instant) noexcept nogil
 cdef bint instant_of_object(object value, bint strict, int64_t* instant)
 cdef object text_of(object value)
-cdef bint deep_equal(object expected, object value)
+cdef bint deep_equal(object expected, object value, bint boolean_number)
+cdef object without_boolean(object value)
 cdef object items_of(object value)
 cdef object at_path(object value, list path, bint* found)
 cdef object names_of_maps(object value)

@@ -137,8 +137,10 @@ cdef object items_of(object value):
     return None
 
 
-cdef bint deep_equal(object expected, object value):
-    """Equality of JSON values: booleans aren't numbers, 1 equals 1.0. ``expected`` is the snapshot's and bounds the depth."""
+cdef bint deep_equal(object expected, object value, bint boolean_number):
+    """Equality of JSON values: 1 equals 1.0; booleans are numbers or aren't. ``expected`` is the snapshot's and bounds the depth."""
+    if boolean_number:
+        expected, value = without_boolean(expected), without_boolean(value)
     if expected is None or expected is True or expected is False:
         return value is expected
     if type(expected) is str:
@@ -150,27 +152,31 @@ cdef bint deep_equal(object expected, object value):
             return expected == int.__pos__(value)
         return isinstance(value, float) and expected == float.__pos__(value)
     if type(expected) is list:
-        return (isinstance(value, list) or isinstance(value, tuple)) and lists_equal(expected, items_of(value))
-    return isinstance(value, dict) and maps_equal(expected, value)
+        return (isinstance(value, list) or isinstance(value, tuple)) and lists_equal(expected, items_of(value), boolean_number)
+    return isinstance(value, dict) and maps_equal(expected, value, boolean_number)
 
 
-cdef bint lists_equal(list expected, list items):
+cdef object without_boolean(object value):
+    return 1 if value is True else 0 if value is False else value
+
+
+cdef bint lists_equal(list expected, list items, bint boolean_number):
     cdef Py_ssize_t i
     if len(expected) != len(items):
         return False
     for i in range(len(expected)):
-        if not deep_equal(expected[i], items[i]):
+        if not deep_equal(expected[i], items[i], boolean_number):
             return False
     return True
 
 
-cdef bint maps_equal(dict expected, object value):
+cdef bint maps_equal(dict expected, object value, bint boolean_number):
     cdef PyObject* found
     if len(expected) != dict.__len__(value):
         return False
     for key, item in expected.items():
         found = PyDict_GetItemWithError(value, key)
-        if found == NULL or not deep_equal(item, <object>found):
+        if found == NULL or not deep_equal(item, <object>found, boolean_number):
             return False
     return True
 

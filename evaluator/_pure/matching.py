@@ -16,7 +16,20 @@ from evaluator._pure.operands import as_double, as_integer, number_operand
 from evaluator._pure.places import as_place, distance, in_window
 from evaluator._pure.rows import ConditionRow
 from evaluator._pure.times import as_instant
-from evaluator._pure.values import MISSING, as_items, as_number, as_text, at_path, deep_equal, is_nan, is_unicode, plain
+from evaluator._pure.values import (
+    MISSING,
+    UNORDERED,
+    as_items,
+    as_number,
+    as_text,
+    at_path,
+    deep_equal,
+    dict_keys,
+    is_nan,
+    is_unicode,
+    order_against,
+    plain,
+)
 from evaluator._pure.versions import as_version, compare_versions, is_range, parse_version, same_range
 from evaluator.snapshot import opcodes as codes
 
@@ -135,7 +148,11 @@ def _is_null(program: Program, row: ConditionRow, value: Any) -> Truth:
 
 
 def _equal_value(program: Program, row: ConditionRow, value: Any) -> Truth:
-    return deep_equal(program.values[row.offset], value)
+    return deep_equal(program.values[row.offset], value, _boolean_number(row))
+
+
+def _boolean_number(row: ConditionRow) -> bool:
+    return bool(row.mode & codes.MODE_BOOLEAN_NUMBER)
 
 
 def _exists(program: Program, row: ConditionRow, value: Any) -> Truth:
@@ -155,6 +172,21 @@ def _in_order(program: Program, row: ConditionRow, value: Any) -> Truth:
     if row.op == codes.OP_LESS_EQUAL:
         return number <= operand
     return number > operand if row.op == codes.OP_GREATER else number >= operand
+
+
+def _order(program: Program, row: ConditionRow, value: Any) -> Truth:
+    order = order_against(value, program.values[row.offset], _boolean_number(row))
+    if order is None:
+        return None
+    return order != UNORDERED and compare(row.mode, order)
+
+
+def _modulo(program: Program, row: ConditionRow, value: Any) -> Truth:
+    number = as_number(value, coerce_text=False)
+    if number is None:
+        return None
+    first, last = map(as_integer, program.numbers[row.offset : row.offset + row.count])
+    return first <= number % as_integer(row.payload) <= last  # the remainder has the sign of the modulus, which is positive
 
 
 def _time(program: Program, row: ConditionRow, value: Any) -> Truth:
@@ -255,11 +287,22 @@ def accepts(automata: bytes, at: int, text: bytes) -> bool:
 
 
 def _contains_values(program: Program, row: ConditionRow, value: Any) -> Truth:
-    items = as_items(value)
+    wanted, mode = program.values[row.offset], _boolean_number(row)
+    every = all if row.op == codes.OP_CONTAINS_ALL else any
+    if row.mode & codes.MODE_CONTAINER and isinstance(value, str):
+        return every(part in value for part in wanted) if all(isinstance(part, str) for part in wanted) else None
+    items = dict_keys(value) if row.mode & codes.MODE_CONTAINER and isinstance(value, dict) else as_items(value)
     if items is None:
         return None
-    found = (any(deep_equal(wanted, item) for item in items) for wanted in program.values[row.offset])
-    return all(found) if row.op == codes.OP_CONTAINS_ALL else any(found)
+    return every(any(deep_equal(part, item, mode) for item in items) for part in wanted)
+
+
+def _within(program: Program, row: ConditionRow, value: Any) -> Truth:
+    whole, mode = program.values[row.offset], _boolean_number(row)
+    if isinstance(whole, str):
+        return value in whole if isinstance(value, str) else None
+    items = as_items(value)
+    return None if items is None else all(any(deep_equal(wanted, item, mode) for wanted in whole) for item in items)
 
 
 def _path(program: Program, row: ConditionRow, value: Any) -> Truth:
@@ -301,4 +344,7 @@ _OPERATORS: Final[dict[int, Operator]] = {
     codes.OP_CONTAINS_ANY: _contains_values,
     codes.OP_PATH: _path,
     codes.OP_EXISTS: _exists,
+    codes.OP_ORDER: _order,
+    codes.OP_WITHIN: _within,
+    codes.OP_MODULO: _modulo,
 }

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _HEADER: Final = struct.Struct("<IIII")  # of a set and of an automaton
 _WITHOUT_ATTRIBUTE: Final = frozenset({codes.OP_NOW, codes.OP_BUCKET, codes.OP_PREREQUISITE, codes.OP_EXPRESSION})
-_COMPARING: Final = frozenset({codes.OP_TIME, codes.OP_VERSION, codes.OP_LENGTH, codes.OP_DISTANCE, codes.OP_NOW})
+_COMPARING: Final = frozenset(
+    {codes.OP_TIME, codes.OP_VERSION, codes.OP_LENGTH, codes.OP_DISTANCE, codes.OP_NOW, codes.OP_ORDER}
+)
 
 
 def require(holds: bool, complaint: str) -> None:
@@ -155,6 +157,17 @@ def _list_value(program: Program, row: ConditionRow) -> None:
     require(isinstance(program.values[row.offset], list), "a condition's value is no list")
 
 
+def _whole(program: Program, row: ConditionRow) -> None:
+    _value(program, row)
+    require(isinstance(program.values[row.offset], str | list), "a condition's value is neither text nor list")
+
+
+def _modulo(program: Program, row: ConditionRow) -> None:
+    require(row.count == 2, "a condition has no two numbers")
+    span(row.offset, row.count, program.numbers, "a condition's numbers")
+    require(as_integer(row.payload) > 0, "a condition's modulus is not positive")
+
+
 def _automaton(program: Program, row: ConditionRow) -> None:
     _text(program, row)
     at = row.payload * 8
@@ -230,4 +243,7 @@ _CHECKS: Final[dict[int, Callable[[Program, ConditionRow], None]]] = {
     codes.OP_CONTAINS_ANY: _list_value,
     codes.OP_PATH: _path,
     codes.OP_EXISTS: _nothing,
+    codes.OP_ORDER: _value,
+    codes.OP_WITHIN: _whole,
+    codes.OP_MODULO: _modulo,
 }

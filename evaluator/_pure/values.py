@@ -9,6 +9,7 @@ from typing import Any, Final
 
 MAX_INTEGER_BITS: Final = 1024  # of an integer that has a text; Python itself refuses to print much longer ones
 EXACT_FLOATS: Final = 2.0**53  # whole floats below this are written as integers
+UNORDERED: Final = 2  # beside the orders -1, 0 and 1: one side is NaN
 
 _NUMBER: Final = re.compile(r"[ \t\n\r\f\v]*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[ \t\n\r\f\v]*")
 
@@ -121,9 +122,16 @@ def entry(mapping: dict[Any, Any], key: str) -> Any:
     return dict.get(mapping, key, MISSING)
 
 
-def deep_equal(expected: Any, value: object) -> bool:
+def dict_keys(mapping: dict[Any, Any]) -> list[Any]:
+    """A dict's keys; a subclass's overrides are ignored."""
+    return list(dict.keys(mapping))
+
+
+def deep_equal(expected: Any, value: object, boolean_number: bool = False) -> bool:
     """Section 4.3. ``expected`` comes from the snapshot, so it is plain JSON and its depth bounds the recursion."""
     value = plain(value)
+    if boolean_number:
+        expected, value = _without_boolean(expected), _without_boolean(value)
     if expected is None or isinstance(expected, bool):
         return value is expected
     if isinstance(expected, int | float):
@@ -131,18 +139,46 @@ def deep_equal(expected: Any, value: object) -> bool:
     if isinstance(expected, str):
         return isinstance(value, str) and expected == value
     if isinstance(expected, list):
-        return isinstance(value, list | tuple) and _lists_equal(expected, as_items(value) or [])
-    return isinstance(expected, dict) and isinstance(value, dict) and _maps_equal(expected, value)
+        return isinstance(value, list | tuple) and _lists_equal(expected, as_items(value) or [], boolean_number)
+    return isinstance(expected, dict) and isinstance(value, dict) and _maps_equal(expected, value, boolean_number)
 
 
-def _lists_equal(expected: list[Any], items: list[Any]) -> bool:
-    return len(expected) == len(items) and all(map(deep_equal, expected, items))
+def _without_boolean(value: Any) -> Any:
+    """A boolean as the number 0 or 1."""
+    return int(value) if isinstance(value, bool) else value
 
 
-def _maps_equal(expected: dict[str, Any], value: dict[Any, Any]) -> bool:
+def _lists_equal(expected: list[Any], items: list[Any], boolean_number: bool) -> bool:
+    pairs = zip(expected, items, strict=False)
+    return len(expected) == len(items) and all(deep_equal(left, right, boolean_number) for left, right in pairs)
+
+
+def _maps_equal(expected: dict[str, Any], value: dict[Any, Any], boolean_number: bool) -> bool:
     if len(expected) != dict.__len__(value):
         return False
-    return all(deep_equal(item, entry(value, key)) for key, item in expected.items())
+    return all(deep_equal(item, entry(value, key), boolean_number) for key, item in expected.items())
+
+
+def order_against(value: object, expected: Any, boolean_number: bool) -> int | None:
+    """Section 4.8: -1, 0 or 1; ``UNORDERED`` with NaN; None where there is no order. ``expected`` bounds the recursion."""
+    value = plain(value)
+    if boolean_number:
+        expected, value = _without_boolean(expected), _without_boolean(value)
+    if isinstance(expected, list) and isinstance(value, list | tuple):
+        return _order_of_lists(as_items(value) or [], expected, boolean_number)
+    if isinstance(expected, str) and isinstance(value, str):
+        return (value > expected) - (value < expected)  # Python compares text by code points
+    if is_number(expected) and isinstance(value, int | float) and not isinstance(value, bool):
+        return UNORDERED if is_nan(value) or is_nan(expected) else (value > expected) - (value < expected)
+    return None
+
+
+def _order_of_lists(items: list[Any], expected: list[Any], boolean_number: bool) -> int | None:
+    """By the first elements that aren't equal; else by length."""
+    for item, wanted in zip(items, expected, strict=False):
+        if not deep_equal(wanted, item, boolean_number):
+            return order_against(item, wanted, boolean_number)
+    return (len(items) > len(expected)) - (len(items) < len(expected))
 
 
 def at_path(value: object, path: list[str | int]) -> Any:

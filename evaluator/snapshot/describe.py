@@ -154,10 +154,6 @@ def _exists(program: Any, row: Any) -> str:
     return f"{_subject(program, row)} is there"
 
 
-def _equal_value(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} = {quoted(program.values[row.offset])}"
-
-
 def _in_order(program: Any, row: Any) -> str:
     coerced = " (numeric strings count)" if row.mode & codes.MODE_COERCE_TEXT else ""
     return f"{_subject(program, row)} {_ORDER[row.op]} {_number(row)}{coerced}"
@@ -237,7 +233,28 @@ def _expression(program: Any, row: Any) -> str:
 def _contains_values(program: Any, row: Any) -> str:
     items = program.values[row.offset]
     which = "all" if row.op == codes.OP_CONTAINS_ALL else "any"
-    return f"{_subject(program, row)} contains {which} of {listed(items, len(items))}"
+    parts = " (of a text its parts, of a map its keys)" if row.mode & codes.MODE_CONTAINER else ""
+    return f"{_subject(program, row)} contains {which} of {listed(items, len(items))}{parts}{_loosely(row)}"
+
+
+def _by_value(program: Any, row: Any) -> str:  # EQ_VALUE has no comparison in its mode, so "="
+    return f"{_subject(program, row)} {_comparison(row)} {quoted(program.values[row.offset])}{_loosely(row)}"
+
+
+def _within(program: Any, row: Any) -> str:
+    whole = program.values[row.offset]
+    if isinstance(whole, str):
+        return f"{_subject(program, row)} is a part of {quoted(whole)}"
+    return f"{_subject(program, row)} has nothing but {listed(whole, len(whole))}{_loosely(row)}"
+
+
+def _loosely(row: Any) -> str:
+    return " (true is 1)" if row.mode & codes.MODE_BOOLEAN_NUMBER else ""
+
+
+def _modulo(program: Any, row: Any) -> str:
+    first, last = map(_signed, program.numbers[row.offset : row.offset + row.count])
+    return f"{_subject(program, row)} modulo {_signed(row.payload)} is in {first}-{last}"
 
 
 def _path(program: Any, row: Any) -> str:
@@ -352,7 +369,7 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_IN_FLOAT: _in_numbers,
     codes.OP_EQ_BOOLEAN: _equal_boolean,
     codes.OP_IS_NULL: _is_null,
-    codes.OP_EQ_VALUE: _equal_value,
+    codes.OP_EQ_VALUE: _by_value,
     codes.OP_LESS: _in_order,
     codes.OP_LESS_EQUAL: _in_order,
     codes.OP_GREATER: _in_order,
@@ -374,4 +391,7 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_CONTAINS_ANY: _contains_values,
     codes.OP_PATH: _path,
     codes.OP_EXISTS: _exists,
+    codes.OP_ORDER: _by_value,
+    codes.OP_WITHIN: _within,
+    codes.OP_MODULO: _modulo,
 }

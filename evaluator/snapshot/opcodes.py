@@ -43,9 +43,12 @@ OP_CONTAINS_ALL = 27
 OP_CONTAINS_ANY = 28
 OP_PATH = 29
 OP_EXISTS = 30
-OP_LAST = 30
+OP_ORDER = 31
+OP_WITHIN = 32
+OP_MODULO = 33
+OP_LAST = 33
 
-# Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE and NOW.
+# Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE, NOW and ORDER.
 CMP_EQ = 0
 CMP_NE = 1
 CMP_LT = 2
@@ -58,6 +61,8 @@ CMP_MASK = 7
 MODE_INTEGER = 1  # numbers: the payload is an i64, not a double
 MODE_COERCE_TEXT = 2  # numbers: a numeric string counts as its number
 MODE_CASEFOLD = 1  # text: compare after Unicode case folding (operand already folded)
+MODE_BOOLEAN_NUMBER = 8  # EQ_VALUE, CONTAINS_ALL, CONTAINS_ANY, ORDER, WITHIN: booleans are the numbers 0 and 1
+MODE_CONTAINER = 16  # CONTAINS_ALL, CONTAINS_ANY: a text contains its parts, a map its keys
 MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
 MODE_VERSION_PARTIAL = 16  # versions: "1" and "1.2" mean 1.0.0 and 1.2.0
 MODE_VERSION_SAME_MINOR = 32  # versions: operand ~1.2.3 (same major and minor; the comparison code is ignored)

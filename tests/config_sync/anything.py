@@ -220,4 +220,13 @@ OPERANDS: dict[str, tuple[Strategy, Strategy]] = {
     "contains_any": _LISTS,
     "path": (st.tuples(st.sampled_from([("k",), ("k", 0), ()]), _json()), st.just("k")),
     "exists": (st.none(), st.none()),
+    "order": (
+        st.one_of(_TEXTS[0], st.integers(-3, 2**64 - 1), st.sampled_from([0.5, -0.0, 1e300]), st.lists(_json(), max_size=3)),
+        st.sampled_from([None, True, {}, "\ud800", float("nan"), 2**64]),
+    ),
+    "within": (_TEXTS[0] | _LISTS[0], st.sampled_from([["a"], "\ud800", 5, None])),
+    "modulo": (
+        st.tuples(st.sampled_from([1, 7, 2**63 - 1]), st.integers(-3, 3), st.integers(-3, 3)),
+        st.sampled_from([(0, 0, 0), (-1, 0, 0), (2**63, 0, 1), (7, 0), (7, 0.5, 1), [7, 0, 1], (True, 0, 0)]),
+    ),
 }

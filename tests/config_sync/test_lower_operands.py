@@ -86,6 +86,7 @@ def test_equal_lists_are_stored_once() -> None:
     assert twice.sizes["sets"] == once.sizes["sets"] > 0
 
 
+LOOSE = codes.MODE_BOOLEAN_NUMBER | codes.MODE_CONTAINER
 CASES: list[tuple[str, Any, dict[str, Any], list[Any], list[Any]]] = [
     ("equal", "x", {}, ["x"], ["y", 1, None, True]),
     ("equal", 1, {}, [1, 1.0], [True, "1", 2, None]),
@@ -109,6 +110,14 @@ CASES: list[tuple[str, Any, dict[str, Any], list[Any], list[Any]]] = [
     ("path", (("a", 0), "x"), {}, [{"a": ["x"]}, '{"a": ["x"]}'], [{"a": []}, {}, "x"]),
     ("path", ((), "x"), {}, ['"x"'], [{"a": 1}]),
     ("exists", None, {}, ["", 0, None, []], []),
+    ("equal", [0, {"a": True}], {"mode": codes.MODE_BOOLEAN_NUMBER}, [[False, {"a": 1.0}]], [[None, {"a": 1}], [0]]),
+    ("contains_any", ("ell", 1), {"mode": LOOSE}, [["ell"], [True], {"ell": 0}], [["hello"], "ell", {"1": 0}, 1]),
+    ("contains_all", ("el", "lo"), {"mode": LOOSE}, ["hello", {"el": 0, "lo": 0}], ["help", {"el": 0}, ["hello"]]),
+    ("order", "b", {"compare": codes.CMP_GT}, ["c", "ba", "é"], ["b", "a", 3, None, ["c"]]),
+    ("order", [1, "b"], {"compare": codes.CMP_LE, "mode": LOOSE}, [[1, "b"], [True, "a"], [1], []], [[1, "b", 0], [1, 2], "a"]),
+    ("within", "hello", {}, ["hello", "ell", ""], ["help", ["ell"], 1, None]),
+    ("within", (1, "a"), {"mode": codes.MODE_BOOLEAN_NUMBER}, [[], [True], ["a", 1.0]], [["b"], [1, None], "a", None]),
+    ("modulo", (7, 2, 3), {}, [2, 9.5, -5, 7**30 + 3], [4, 10.5, -1, "2", True, None]),
 ]
 
 

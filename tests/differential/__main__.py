@@ -45,7 +45,7 @@ def again(run: Run, path: Path) -> Iterator[Disagreement]:
     for line in path.read_text().splitlines():
         if line.startswith("{"):
             told = json.loads(line)
-            yield from run.ask([Question(told["document"], told["key"], told["context"], told["kind"])])
+            yield from run.ask([Question(told["document"], told["key"], told["context"], told["kind"], told.get("now"))])
 
 
 if __name__ == "__main__":

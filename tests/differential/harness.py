@@ -25,12 +25,16 @@ class Refused(Exception):
 
 
 class Question(NamedTuple):
-    """``kind`` is what a caller asks for: boolean, string, integer, number or object; "" is the value, whatever it is."""
+    """``kind`` is what a caller asks for: boolean, string, integer, number or object; "" is the value, whatever it is.
+
+    ``now`` is the clock in epoch ms, for dialects that ask it.
+    """
 
     document: dict[str, Any]
     key: str
     context: dict[str, Any]
     kind: str = ""
+    now: int | None = None
 
 
 class Answer(NamedTuple):
@@ -105,10 +109,10 @@ def ours(document: dict[str, Any], dialect: str, core: ModuleType) -> Engine:
     evaluator = core.Evaluator(result.snapshot)
 
     def ask(question: Question) -> Answer:
-        found = evaluator.evaluate(question.key, question.context)
+        found = evaluator.evaluate(question.key, question.context, question.now)
         value = found.value
         if question.kind and value is not None:
-            value = getattr(evaluator, question.kind)(question.key, question.context, None)
+            value = getattr(evaluator, question.kind)(question.key, question.context, None, question.now)
         return Answer(value, found.variant, found.reason)
 
     return ask

@@ -207,6 +207,9 @@ def tables_for(op: int) -> tuple[Tables, dict[str, int]]:
         codes.OP_CONTAINS_ALL: {"offset": listed},
         codes.OP_CONTAINS_ANY: {"offset": listed},
         codes.OP_PATH: {"length": listed},
+        codes.OP_ORDER: {"offset": listed, "mode": codes.CMP_LE | codes.MODE_BOOLEAN_NUMBER},
+        codes.OP_WITHIN: {"offset": listed, "mode": codes.MODE_BOOLEAN_NUMBER},
+        codes.OP_MODULO: {"count": 2, "payload": 7},
     }
     if op == codes.OP_BUCKET:
         return tables, {"offset": tables.split(0, [(2**31, codes.TARGET_NO_ANSWER)], unit=codes.UNIT_CBOR)}

@@ -52,6 +52,9 @@ def sound() -> Tables:
         codes.OP_CONTAINS_ALL: {"offset": listed},
         codes.OP_CONTAINS_ANY: {"offset": listed},
         codes.OP_PATH: {"offset": 1, "length": listed},
+        codes.OP_ORDER: {"offset": flat},
+        codes.OP_WITHIN: {"offset": listed},
+        codes.OP_MODULO: {"count": 2, "payload": 7},
     }
     ops = [op for op in range(1, codes.OP_LAST + 1) if op != codes.OP_PREREQUISITE]
     onward = dict.fromkeys(("on_true", "on_false", "on_unknown", "on_missing"), 1)

@@ -59,6 +59,14 @@ CONDITIONS: dict[str, tuple[ir.Condition, str]] = {
     "now": (T("now", None, 0, codes.CMP_GE), "now >= 1970-01-01T00:00:00Z"),
     "all of": (T("contains_all", attribute("a"), ("x", 1)), 'a contains all of "x", 1'),
     "any of": (T("contains_any", attribute("a"), ("x", 1)), 'a contains any of "x", 1'),
+    "order of values": (T("order", attribute("a"), "x", codes.CMP_GE), 'a >= "x"'),
+    "part": (T("within", attribute("a"), "xyz"), 'a is a part of "xyz"'),
+    "nothing but": (T("within", attribute("a"), ("x", 1)), 'a has nothing but "x", 1'),
+    "loosely": (
+        T("contains_any", attribute("a"), ("x",), mode=codes.MODE_CONTAINER | codes.MODE_BOOLEAN_NUMBER),
+        'a contains any of "x" (of a text its parts, of a map its keys) (true is 1)',
+    ),
+    "modulo": (T("modulo", attribute("a"), (100, 0, 29)), "a modulo 100 is in 0-29"),
     "path": (T("path", attribute("a"), (("k", 0), "x")), 'a at k.0 = "x"'),
     "bucket": (
         ir.InBucket(ir.Bucketing(seed=7, prefix="salt:"), ((10, 20), (30, 2**31))),

@@ -66,7 +66,7 @@ def too_many_prerequisites(tables: Tables) -> None:
 def too_many_references(tables: Tables) -> None:
     """2 ** 24 checks of conditions from a few kilobytes."""
     for _ in range(1000):
-        tables.add("rules", first_condition=0, condition_count=29, outcome=0, id=NONE)
+        tables.add("rules", first_condition=0, condition_count=ROWS, outcome=0, id=NONE)
     for number in range(600):
         tables.flag(f"z{number:04}", 0, [0] * 1, [0], rule_count=len(tables.rows["rules"]))
     for flag in tables.rows["flags"][2:]:
@@ -84,6 +84,7 @@ def not_text(part: str) -> Change:
 
 
 TEXT_END = 1 << 20
+ROWS = codes.OP_LAST - 1  # conditions of the first flag: every operator but PREREQUISITE, which is the second's
 BROKEN: dict[str, Change] = {
     # the body
     "meta no map": body("meta", []),
@@ -127,8 +128,8 @@ BROKEN: dict[str, Change] = {
     "a rule's outcome": field("rules", 0, outcome=99),
     "a rule's id": field("rules", 0, id=1),
     "a jump to itself": field("conditions", 0, on_true=0),
-    "a jump past the end": field("conditions", 28, on_unknown=1),
-    "a jump far past the end": field("conditions", 0, on_missing=29),
+    "a jump past the end": field("conditions", ROWS - 1, on_unknown=1),
+    "a jump far past the end": field("conditions", 0, on_missing=ROWS),
     "a jump almost a code": field("conditions", 0, on_false=0xFFFD),
     # conditions
     "an attribute": operand(codes.OP_EXISTS, attribute=2),
@@ -152,6 +153,15 @@ BROKEN: dict[str, Change] = {
     "a value": operand(codes.OP_EQ_VALUE, offset=99),
     "a list": operand(codes.OP_CONTAINS_ALL, offset=99),
     "a list no list": operand(codes.OP_CONTAINS_ANY, offset=0),
+    "an order's value": operand(codes.OP_ORDER, offset=99),
+    "a whole": operand(codes.OP_WITHIN, offset=99),
+    "a whole that has no parts": both(
+        body("values", [*sound().values, 5]), operand(codes.OP_WITHIN, offset=len(sound().values))
+    ),
+    "a modulus of zero": operand(codes.OP_MODULO, payload=0),
+    "a negative modulus": operand(codes.OP_MODULO, payload=1 << 63),
+    "remainders too few": operand(codes.OP_MODULO, count=1),
+    "remainders not there": operand(codes.OP_MODULO, offset=5),
     "an automaton": operand(codes.OP_MATCHES, payload=99),
     "an automaton far out": operand(codes.OP_MATCHES, payload=2**61 + 1),
     "an automaton without classes": patch("automata", 4, struct.pack("<I", 0)),
@@ -167,12 +177,12 @@ BROKEN: dict[str, Change] = {
     "an expression": operand(codes.OP_EXPRESSION, offset=99),
     "a path": operand(codes.OP_PATH, offset=2),
     "a path's value": operand(codes.OP_PATH, length=99),
-    "a prerequisite": field("conditions", 29, payload=2),
-    "a prerequisite wrapping": field("conditions", 29, payload=2**32),
-    "a prerequisite's variants": field("conditions", 29, count=3),
+    "a prerequisite": field("conditions", ROWS, payload=2),
+    "a prerequisite wrapping": field("conditions", ROWS, payload=2**32),
+    "a prerequisite's variants": field("conditions", ROWS, count=3),
     "a prerequisite's variant": lambda t: t.numbers.__setitem__(5, 2),
     "a prerequisite of its own rank": field("flags", 1, rank=0),
-    "a prerequisite of itself": field("conditions", 29, payload=1),
+    "a prerequisite of itself": field("conditions", ROWS, payload=1),
     "prerequisites without end": too_many_prerequisites,
     # outcomes
     "a constant": field("outcomes", 0, variant=2),
@@ -262,11 +272,11 @@ HARMLESS: dict[str, Change] = {
         field("outcomes", 2, prefix=NONE, suffix=NONE, first_range=NONE, range_count=0),
         field("nodes", 1, first_child=0),
     ),
-    "unknown mode bits": both(*(field("conditions", index, mode=0x80) for index in range(29))),
+    "unknown mode bits": both(*(field("conditions", index, mode=0x80) for index in range(ROWS))),
     "reserved fields": both(field("flags", 0, reserved=1), field("rules", 0, reserved=1), field("variants", 0, reserved_3=1)),
     "unknown meta": lambda t: t.meta.update(new=[1]),
     "unused variant of ON_VARIANT": field("outcomes", 2, on_missing=codes.ON_ERROR, variant=NONE),
-    "shared conditions": lambda t: t.rows["rules"][1].update(first_condition=0, condition_count=29),
+    "shared conditions": lambda t: t.rows["rules"][1].update(first_condition=0, condition_count=ROWS),
     "shared ranges": lambda t: t.split(0, [], first_range=0, range_count=3),
     "a window without attribute": operand(codes.OP_WINDOW, attribute=NONE_16),
     "an attribute nobody asks": operand(codes.OP_NOW, attribute=0),

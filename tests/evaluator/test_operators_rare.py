@@ -11,6 +11,7 @@ import pytest
 from config_sync.zones import zone_table
 from evaluator.snapshot import opcodes as codes
 from tests.evaluator.builder import ABSENT, SURROGATE, Tables, ask, ask_text, bits
+from tests.evaluator.hostile import LyingDict
 
 
 def compared(order: str) -> Callable[[int], str]:
@@ -313,6 +314,134 @@ def test_rul_07_contains_values(
     for op, result in ((codes.OP_CONTAINS_ALL, contains_all), (codes.OP_CONTAINS_ANY, contains_any)):
         tables = Tables()
         assert ask(implementation, op, value, tables=tables, offset=tables.value(operand)) == result
+
+
+LOOSE, CONTAINER = codes.MODE_BOOLEAN_NUMBER, codes.MODE_CONTAINER
+
+
+@pytest.mark.parametrize(
+    ("operand", "value", "mode", "contains_all", "contains_any"),
+    [
+        ([True, 0], [1, False], LOOSE, "true", "true"),
+        ([[1, {"a": 0}]], [[True, {"a": False}]], LOOSE, "true", "true"),
+        ([None], [0], LOOSE, "false", "false"),
+        (["el", "x"], "hello", CONTAINER, "false", "true"),
+        (["el", 1], "hello 1", CONTAINER, "unknown", "unknown"),
+        ([], "hello", CONTAINER, "true", "false"),
+        ([""], "", CONTAINER, "true", "true"),
+        (["a", "b"], {"a": 1}, CONTAINER, "false", "true"),
+        ([1], {1: "a"}, CONTAINER, "true", "true"),
+        (["a"], LyingDict(a=1), CONTAINER, "true", "true"),
+        (["a"], ["a", "b"], CONTAINER, "true", "true"),
+        (["a"], 1, CONTAINER, "unknown", "unknown"),
+        (["a"], SURROGATE, CONTAINER, "unknown", "unknown"),
+    ],
+)
+def test_contains_values_by_mode(
+    implementation: ModuleType, operand: list[Any], value: Any, mode: int, contains_all: str, contains_any: str
+) -> None:
+    for op, result in ((codes.OP_CONTAINS_ALL, contains_all), (codes.OP_CONTAINS_ANY, contains_any)):
+        tables = Tables()
+        assert ask(implementation, op, value, tables=tables, offset=tables.value(operand), mode=mode) == result
+
+
+@pytest.mark.parametrize(
+    ("operand", "value", "mode", "order"),
+    [
+        ("b", "a", 0, "<"),
+        ("b", "b", 0, "="),
+        ("b", "ba", 0, ">"),
+        ("\uffff", "\U0001f600", 0, ">"),  # by code point, not by UTF-16 unit
+        (2, 2.0, 0, "="),
+        (2**53, 2**53 + 1, 0, ">"),
+        (2.0**53, 2**53 + 1, 0, ">"),
+        (1e300, 10**400, 0, ">"),
+        (2, float("nan"), 0, "!"),
+        (1, True, LOOSE, "="),
+        (True, 0.5, LOOSE, "<"),
+        ([1, 2], [1, 2], 0, "="),
+        ([1, 2], [1], 0, "<"),
+        ([1, 2], (1, 2, 0), 0, ">"),
+        ([1, [2, "b"]], [1.0, [2, "a", None]], 0, "<"),
+        ([1, 2], [True, 3], LOOSE, ">"),
+        ([{"a": 1}, 2], [{"a": True}, 2], LOOSE, "="),
+        ([1], [float("nan")], 0, "!"),
+    ],
+)
+def test_order(implementation: ModuleType, operand: Any, value: Any, mode: int, order: str) -> None:
+    for code in range(codes.CMP_GE + 1):
+        tables = Tables()
+        asked = ask(implementation, codes.OP_ORDER, value, tables=tables, offset=tables.value(operand), mode=mode | code)
+        assert asked == compared(order)(code)
+
+
+@pytest.mark.parametrize(
+    ("operand", "value", "mode"),
+    [
+        ("b", 1, 0), ("b", ["b"], 0), ("b", None, 0), (1, "1", 0), (1, True, 0), (True, True, 0), (None, 1, LOOSE), ({}, {}, 0),
+        ([1], 1, 0), ([1], {1}, 0), ([1], ["a"], 0), ([None, 1], [1, 1], 0), ([{}], [{"a": 1}], 0),
+        ("b", SURROGATE, 0), ("b", object(), 0),
+    ],
+)  # fmt: skip
+def test_no_order(implementation: ModuleType, operand: Any, value: Any, mode: int) -> None:
+    tables = Tables()
+    asked = ask(implementation, codes.OP_ORDER, value, tables=tables, offset=tables.value(operand), mode=mode | codes.CMP_NE)
+    assert asked == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("operand", "value", "mode", "result"),
+    [
+        ("hello", "ell", 0, "true"),
+        ("hello", "", 0, "true"),
+        ("hello", "hello!", 0, "false"),
+        ("hello", ["ell"], 0, "unknown"),
+        ("1", 1, 0, "unknown"),
+        (["a", 1], [], 0, "true"),
+        (["a", 1], ["a", 1.0, "a"], 0, "true"),
+        (["a", 1], {"a"}, 0, "true"),
+        (["a", 1], [True], 0, "false"),
+        (["a", 1], [True], LOOSE, "true"),
+        (["a", 1], ["a", "b"], 0, "false"),
+        ([[0]], [[False]], LOOSE, "true"),
+        (["a"], "a", 0, "unknown"),
+        (["a"], {"a": 1}, CONTAINER, "unknown"),
+        (["a"], None, 0, "unknown"),
+        (["a"], ABSENT, 0, "missing"),
+    ],
+)
+def test_within(implementation: ModuleType, operand: Any, value: Any, mode: int, result: str) -> None:
+    tables = Tables()
+    assert ask(implementation, codes.OP_WITHIN, value, tables=tables, offset=tables.value(operand), mode=mode) == result
+
+
+@pytest.mark.parametrize(
+    ("modulus", "value", "remainder"),
+    [
+        (7, 12, 5), (7, -1, 6), (7, -7, 0), (7, 5.0, 5), (1, 2**63 - 1, 0), (7, -(2**63), (-(2**63)) % 7),
+        (7, 10**30, 10**30 % 7), (7, -(10**30), -(10**30) % 7), (2**63 - 1, -1, 2**63 - 2), (2, -3.0, 1),
+        (7, 1e300, int(1e300) % 7),
+    ],
+)  # fmt: skip
+def test_modulo(implementation: ModuleType, modulus: int, value: Any, remainder: int) -> None:
+    for first, last, result in ((remainder, remainder, "true"), (remainder + 1, 2**62, "false"), (-1, remainder - 1, "false")):
+        tables = Tables()
+        tables.numbers = [bits(first), bits(last)]
+        asked = ask(implementation, codes.OP_MODULO, value, tables=tables, payload=modulus, count=2)
+        assert asked == result
+
+
+@pytest.mark.parametrize(
+    ("value", "result"),
+    [
+        (2.5, "true"), (9.999, "true"), (10.001, "false"), (-4.5, "true"), (float("nan"), "false"), (float("inf"), "false"),
+        ("2", "unknown"), (True, "unknown"), ([2], "unknown"), (None, "unknown"), (ABSENT, "missing"),
+    ],
+)  # fmt: skip
+def test_modulo_of_other_values(implementation: ModuleType, value: Any, result: str) -> None:
+    tables = Tables()
+    tables.numbers = [bits(2), bits(3)]
+    assert ask(implementation, codes.OP_MODULO, value, tables=tables, payload=7, count=2) == result
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,16 @@ def _rarer_operand(chance: Random, operator: str) -> Any:
         )
     if operator == "window":
         return _window(chance)
-    if operator in ("contains_all", "contains_any"):
+    if operator == "order":
+        numbers = (18, 1, 0, 2**63, -5, *values.FLOATS)
+        listed = [values.json_value(chance, 1) for _ in range(3)]
+        return chance.choice((chance.choice(numbers), chance.choice(values.TEXTS), listed))
+    if operator == "within" and chance.randrange(2):
+        return chance.choice((*values.TEXTS[:24], "hello world", "user-00000001, user-00000002"))
+    if operator == "modulo":
+        first = chance.randrange(-1, 4)
+        return chance.choice((1, 2, 3, 100, 2**53 + 1, 2**63 - 1)), first, first + chance.choice((0, 1, 50, 2**62))
+    if operator in ("contains_all", "contains_any", "within"):
         return tuple(values.json_value(chance, 1) for _ in range(chance.randrange(4)))
     if operator == "path":
         return chance.choice((("a", "b", 0), ("b", 0), (0,), ("c", "d"), ("a",), (1, "b"))), values.json_value(chance, 1)
@@ -138,13 +147,16 @@ def _mode(chance: Random, operator: str) -> int:
         return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_TEXT_ONLY, 3))
     if operator == "time":
         return chance.choice((0, codes.MODE_TIME_MILLISECONDS, codes.MODE_TIME_RFC3339, 24))
+    if operator in ("equal", "order", "within", "contains_all", "contains_any"):
+        container = codes.MODE_CONTAINER if operator.startswith("contains") else 0
+        return chance.choice((0, codes.MODE_BOOLEAN_NUMBER, container, codes.MODE_BOOLEAN_NUMBER | container))
     return chance.choice(VERSION_MODES) if operator == "version" else 0
 
 
 OPERATORS = (
     "equal", "equal", "one_of", "one_of", "less", "less_equal", "greater", "greater_equal", "contains", "starts_with",
     "ends_with", "matches", "time", "version", "length", "distance", "window", "now", "contains_all", "contains_any",
-    "path", "exists",
+    "path", "exists", "order", "within", "modulo",
 )  # fmt: skip
 
 

@@ -223,7 +223,7 @@ def _version(node: Expression) -> ir.Condition | None:
     if len(node.children) != 3 or any(child.op != codes.NODE_CONSTANT for child in node.children[1:]):
         return None
     attribute, operator, operand = attribute_of(node.children[0]), node.children[1].value, node.children[2].value
-    if attribute is None or operator not in _COMPARISONS or not isinstance(operand, str):
+    if attribute is None or not isinstance(operator, str) or operator not in _COMPARISONS or not isinstance(operand, str):
         return None
     if not is_version(operand):
         return NEVER

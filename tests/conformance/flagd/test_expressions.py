@@ -228,6 +228,7 @@ ROWS: dict[str, list[tuple[Any, Any]]] = {
     ],
     "sem_ver": [
         ({"sem_ver": ["1.2.3", "=", "v1.2.3"]}, True),
+        ({"sem_ver": [{"var": "text"}, ["="], "1.2.3"]}, None),
         ({"sem_ver": ["V1.2.3+x", "=", "1.2.3+y"]}, True),
         ({"sem_ver": ["1.2.3-a", "<", "1.2.3"]}, True),
         ({"sem_ver": ["1.2.3-a.2", "<", "1.2.3-a.10"]}, True),
