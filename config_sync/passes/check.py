@@ -146,7 +146,7 @@ def _attribute_problem(attribute: ir.Attribute) -> Problem | None:
         return "LIMIT-PATH", f"a path has more than {MAX_PATH_STEPS} steps"
     steps = (step for step in attribute.path if not isinstance(step, int))
     names = (name_problem(step, "a path's step", "INVALID-ATTRIBUTE") for step in steps)
-    own = (attribute.name,) if attribute.guard is None else (attribute.name, attribute.guard[1])
+    own = (attribute.name,) if attribute.guard is None else (attribute.name, attribute.guard[1] or "(an empty text)")
     found = (name_problem(text, "an attribute's name", "INVALID-ATTRIBUTE") for text in own)
     return first_problem(found) or first_problem(names)
 

@@ -8,20 +8,19 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.math cimport fabs, fmod
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcmp
 
 from evaluator._fast.generated cimport *
 from evaluator._fast.matching cimport match_slot
+from evaluator._fast.places cimport distance, place_of
 from evaluator._fast.program cimport Program
 from evaluator._fast.slots cimport FLOAT, BIG_INTEGER, INTEGER, NULL_VALUE, OTHER, TEXT, UNUSABLE, Call, Slot, classify
+from evaluator._fast.texts cimport match_text
 from evaluator._fast.values cimport (
-    UNORDERED, at_path, deep_equal, distance, instant_in_text, instant_of_object, items_of, number_in_text,
-    order_double_integer, place_of, scaled_float, scaled_integer, text_of, without_boolean,
+    UNORDERED, at_path, deep_equal, instant_in_text, instant_of_object, items_of, number_in_text, order_double_integer,
+    scaled_float, scaled_integer, text_of, without_boolean,
 )
 
 cdef extern from "kernels.h" nogil:
-    uint16_t load_u16(const void* p)
-    uint32_t load_u32(const void* p)
     double bits_to_double(uint64_t bits)
 
 cdef extern from "kernels.h":
@@ -108,91 +107,6 @@ cdef Truth match_modulo(Program p, const condition_row* row, const Slot* slot):
     else:
         return UNKNOWN
     return YES if first <= rest <= last else NO
-
-
-# ---- text ------------------------------------------------------------------------------------------------------------
-
-
-cdef bint contains(const char* text, Py_ssize_t length, const char* part, Py_ssize_t size) noexcept nogil:
-    """Whether the bytes occur. Bounded like the naive search; ``memchr`` makes the usual case quick."""
-    cdef const char* at = text
-    cdef const char* last = text + length - size
-    if size == 0:
-        return True
-    while at <= last:
-        at = <const char*>memchr(at, part[0], last - at + 1)
-        if at == NULL:
-            return False
-        if memcmp(at, part, size) == 0:
-            return True
-        at += 1
-    return False
-
-
-cdef bint text_test(Program p, const condition_row* row, const char* text, Py_ssize_t length) noexcept:
-    cdef const char* part = p.text + row.offset
-    if row.length > <uint64_t>length:
-        return False
-    if row.op == OP_STARTS_WITH:
-        return memcmp(text, part, row.length) == 0
-    if row.op == OP_ENDS_WITH:
-        return memcmp(text + length - row.length, part, row.length) == 0
-    return contains(text, length, part, row.length)
-
-
-cdef bint automaton_accepts(const char* automaton, const char* text, Py_ssize_t length) noexcept nogil:
-    """One table step a byte, whatever the pattern."""
-    cdef uint32_t classes = load_u32(automaton + 4), state = load_u32(automaton + 8)
-    cdef const uint8_t* of_byte = <const uint8_t*>automaton + 16
-    cdef const char* table = automaton + 272
-    cdef Py_ssize_t i
-    for i in range(length):
-        if state <= AUTOMATON_ACCEPT:
-            return state == AUTOMATON_ACCEPT
-        state = load_u16(table + 2 * (<uint64_t>state * classes + of_byte[<uint8_t>text[i]]))
-    if state > AUTOMATON_ACCEPT:
-        state = load_u16(table + 2 * (<uint64_t>state * classes + classes - 1))
-    return state == AUTOMATON_ACCEPT
-
-
-cdef object text_for(const condition_row* row, object value):
-    """The value as text; with MODE_TEXT_ONLY a string alone has one."""
-    return None if row.mode & MODE_TEXT_ONLY and not isinstance(value, str) else text_of(value)
-
-
-cdef Truth element_is_text(Program p, const condition_row* row, list items):
-    """CONTAINS_TEXT on a list: an element whose text is the operand."""
-    cdef Py_ssize_t length
-    cdef const char* utf8
-    for item in items:
-        text = text_for(row, item)
-        if text is not None and row.mode & MODE_CASEFOLD:
-            text = (<str>text).casefold()
-        if text is not None:
-            utf8 = text_utf8(<PyObject*>text, &length)
-            if length == row.length and memcmp(utf8, p.text + row.offset, length) == 0:
-                return YES
-    return NO
-
-
-cdef Truth match_text(Program p, const condition_row* row, const Slot* slot):
-    """CONTAINS_TEXT, STARTS_WITH, ENDS_WITH, MATCHES on the value as text."""
-    cdef const char* utf8 = slot.text
-    cdef Py_ssize_t length = slot.length
-    cdef object text
-    if slot.kind != TEXT or (row.mode & MODE_CASEFOLD and row.op != OP_MATCHES):
-        if slot.kind == OTHER and row.op == OP_CONTAINS_TEXT:
-            items = items_of(<object>slot.object)
-            return UNKNOWN if items is None else element_is_text(p, row, items)
-        text = text_for(row, <object>slot.object)
-        if text is None:
-            return UNKNOWN
-        if row.mode & MODE_CASEFOLD and row.op != OP_MATCHES:
-            text = (<str>text).casefold()
-        utf8 = text_utf8(<PyObject*>text, &length)
-    if row.op == OP_MATCHES:
-        return YES if automaton_accepts(p.automata + row.payload * 8, utf8, length) else NO
-    return YES if text_test(p, row, utf8, length) else NO
 
 
 cdef bint instant_of(const Slot* slot, int mode, int64_t* instant):

@@ -1,6 +1,6 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from evaluator._fast.generated cimport place_row, window_row
+from evaluator._fast.generated cimport window_row
 
 
 cdef enum:
@@ -19,6 +19,4 @@ cdef object items_of(object value)
 cdef object at_path(object value, list path, bint* found)
 cdef object names_of_maps(object value)
 cdef object fresh_copy(object value)
-cdef bint place_of(object value, double* latitude, double* longitude)
-cdef double distance(const place_row* place, double latitude, double longitude) noexcept nogil
 cdef bint in_window(const window_row* window, const char* zones, int64_t instant) noexcept nogil
