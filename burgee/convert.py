@@ -36,7 +36,8 @@ def convert(options: argparse.Namespace) -> int:
     _deliver(options.output, converted.text)
     broken = sum(item.severity == ERROR for item in converted.original.diagnostics)
     if broken:
-        print(f"{plural(broken, 'error')} in the original; flags that have one are written with `error:`", file=sys.stderr)
+        said = f"{plural(broken, 'error')} in the original; a flag that has one is written as what is left of it"
+        print(said, file=sys.stderr)
     return 0
 
 

@@ -12,6 +12,7 @@ from evaluator.snapshot import opcodes as codes
 
 _TYPES: dict[type, str] = {bool: "boolean", str: "string", int: "integer", float: "number", dict: "object", list: "object"}
 _NAMELESS = "off"  # how the variant of the empty name is written, if nothing else is written so
+_IGNORED = "the original couldn't be read; this is what its dialect answers then"
 _HIDDEN = "\x00"
 
 
@@ -41,6 +42,8 @@ def flag_data(flag: ir.Flag, labels: Labels, writer: ConditionWriter) -> Data:
     """The whole flag; a tombstone is its default and its ``error``."""
     stopped = not flag.rules and flag.default_reason == codes.REASON_DISABLED and flag.error is None
     data: Data = {} if flag.error is None else {"error": flag.error}
+    if flag.ignored:
+        data["description"] = _IGNORED
     if stopped:
         data["enabled"] = False
     data["type"] = _type_of(variant.value for variant in flag.variants)

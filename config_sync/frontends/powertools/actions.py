@@ -77,9 +77,16 @@ def _not_equal(question: Question) -> ir.Condition:
 def _equalities(question: Question, value: Any, negate: bool = False) -> tuple[ir.Test, ...]:
     """Tests of which one holds (negated: all hold) when the key's value is (isn't) equal to the value, which isn't null."""
     if isinstance(value, list | dict):
-        return (question.test("equal", value, null=negate, mistyped=negate, negate=negate, mode=_LOOSE),)
+        return (question.test("equal", value, null=negate, mistyped=negate, negate=negate, mode=_equality(value)),)
     alike = (value, *_twins(value))
     return tuple(question.test("equal", item, null=negate, mistyped=negate, negate=negate) for item in alike)
+
+
+def _equality(value: Any) -> int:
+    """The mode of a comparison with the value, or with what is in it: booleans are told from numbers where that is the same."""
+    if isinstance(value, list | dict):
+        return max(map(_equality, value.values() if isinstance(value, dict) else value), default=0)
+    return _LOOSE if _twins(value) else 0
 
 
 def _twins(value: Any) -> tuple[Any, ...]:
@@ -136,7 +143,7 @@ def _holds_not(question: Question) -> ir.Condition:
 def _containment(question: Question, negate: bool) -> ir.Condition:
     """The condition's value in the key's. A list or map is no part of a text, and Python can't look for it among keys."""
     simple = not isinstance(question.value, list | dict)
-    mode = _LOOSE | codes.MODE_CONTAINER if simple else _LOOSE
+    mode = _equality(question.value) | (codes.MODE_CONTAINER if simple else 0)
     return question.test("contains_any", (question.value,), negate=negate, mode=mode)
 
 
@@ -153,15 +160,15 @@ def _lists(build: Builder) -> Builder:
 
 
 def _any_in(question: Question) -> ir.Condition:
-    return question.test("contains_any", tuple(question.value), mode=_LOOSE)
+    return question.test("contains_any", tuple(question.value), mode=_equality(question.value))
 
 
 def _none_in(question: Question) -> ir.Condition:
-    return question.test("contains_any", tuple(question.value), mode=_LOOSE, negate=True)
+    return question.test("contains_any", tuple(question.value), mode=_equality(question.value), negate=True)
 
 
 def _all_in(question: Question) -> ir.Condition:
-    return question.test("within", tuple(question.value), mode=_LOOSE)
+    return question.test("within", tuple(question.value), mode=_equality(question.value))
 
 
 # --- order, text, remainders ------------------------------------------------------------------------------------------------
@@ -171,7 +178,7 @@ def _ordered(compare: int) -> Builder:
     def build(question: Question) -> ir.Condition:
         value = question.value
         if isinstance(value, str | list):
-            return question.test("order", value, compare=compare, mode=_LOOSE)
+            return question.test("order", value, compare=compare, mode=_LOOSE if isinstance(value, list) else 0)
         if isinstance(value, dict):
             return question.never("maps have no order")
         number = int(value) if isinstance(value, bool) else value
