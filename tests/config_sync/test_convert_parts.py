@@ -20,14 +20,14 @@ AGE = ir.Attribute("age")
 
 # What each part of the IR has. A field that is added must be written and read too: then add it here.
 FIELDS: dict[Any, str] = {
-    ir.Attribute: "name path fallback empty_is_missing",
+    ir.Attribute: "name path fallback empty_is_missing null_is_missing path_only map_names guard",
     ir.Expression: "op children value mode",
     ir.Window: "days minutes dates absolute zone",
     ir.Place: "latitude longitude radius km_per_unit",
     ir.Bucketing: "hash space unit source seed total prefix suffix",
-    ir.Test: "operator attribute operand compare mode negate missing mistyped origin",
+    ir.Test: "operator attribute operand compare mode negate missing mistyped origin text_only",
     ir.SegmentReference: "name origin",
-    ir.Prerequisite: "flag variants origin",
+    ir.Prerequisite: "flag variants origin error",
     ir.InBucket: "bucketing ranges missing",
     ir.Truthy: "expression",
     ir.Constant: "variant",
