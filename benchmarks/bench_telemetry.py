@@ -15,8 +15,13 @@ from collections.abc import Callable
 from time import perf_counter_ns
 from types import SimpleNamespace
 
+from handlers._http import Request
 from handlers._log import Output
 from handlers._telemetry import Telemetry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from handlers._http import Account
 
 CALLS, PASSES = 20_000, 9
 LAMBDA = SimpleNamespace(
@@ -56,14 +61,21 @@ def _nothing() -> None:
     return
 
 
+def asked(account: Account) -> Request:
+    request = Request("POST", "/", request_id=REQUEST_ID, source_ip=ADDRESS)
+    request.account = account
+    return request
+
+
 def single(output: Output, rate: float = 1.0) -> Callable[[], None]:
     """One flag's request."""
     telemetry = Telemetry("edge", output=output, rate=rate, cold=False)
     telemetry.watch(SimpleNamespace(checks=0))
+    request = asked(("flag", "enabled", "new-checkout", None))
 
     def call() -> None:
         started = telemetry.begin()
-        telemetry.end(started, LAMBDA, REQUEST_ID, ADDRESS, "flag", 200, SERVED, 120, "enabled", "new-checkout", None)
+        telemetry.end(started, LAMBDA, request, 200, SERVED, 120)
 
     return call
 
@@ -71,9 +83,10 @@ def single(output: Output, rate: float = 1.0) -> Callable[[], None]:
 def batch(output: Output) -> Callable[[], None]:
     """A hundred flags' request."""
     telemetry = Telemetry("edge", output=output, cold=False)
+    request = asked(("batch", REASONS, None, None))
 
     def call() -> None:
-        telemetry.end(telemetry.begin(), LAMBDA, REQUEST_ID, ADDRESS, "batch", 200, SERVED, 120, REASONS, None, None)
+        telemetry.end(telemetry.begin(), LAMBDA, request, 200, SERVED, 120)
 
     return call
 
@@ -82,10 +95,11 @@ def assignment(output: Output) -> Callable[[], None]:
     """A sticky assignment's request: a counter and five fields."""
     telemetry = Telemetry("edge", output=output, cold=False)
     fields = {"experiment_id": "exp_checkout", "source": "cache", "persisted": True, "variant": "treatment"}
+    request = asked(("assign", "enabled", "checkout", fields))
 
     def call() -> None:
         telemetry.count("StickyCacheHit")
-        telemetry.end(telemetry.begin(), LAMBDA, REQUEST_ID, ADDRESS, "assign", 200, SERVED, 120, "enabled", "checkout", fields)
+        telemetry.end(telemetry.begin(), LAMBDA, request, 200, SERVED, 120)
 
     return call
 

@@ -19,12 +19,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from handlers._aws_json import JsonClient
 from handlers._breaker import Breaker
 from handlers._kinesis import Kinesis
 from handlers._log import Output
+from handlers._outcome import properties_of
 from handlers._tracking import Log, Tracker
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,8 +33,8 @@ REQUESTS = 300
 PAUSE_SECONDS = 0.005  # between two requests: 200 a second
 FROZEN_SECONDS = 0.05
 FREEZES = 20
-ROW = ("new-seat-map", "flag_00000017", True, "enabled", "treatment")
-BATCH: list[Any] = [(f"flag-{number}", f"flag_{number:08d}", True, "enabled", "treatment") for number in range(100)]
+ROW = properties_of("new-seat-map", "flag_00000017", True, "enabled", "treatment")
+BATCH = [properties_of(f"flag-{number}", f"flag_{number:08d}", True, "enabled", "treatment") for number in range(100)]
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 Figures = dict[str, float]
 

@@ -50,7 +50,8 @@ SHAPES = (
     Shape("unleash", "features", (list,), _words("strategies name enabled")),
     Shape("unleash", "events", (list,), _words("feature features featureName segment segmentId")),
     Shape("configcat", "f", (dict,), _words("t v r p a i")),
-    Shape("powertools", None, (dict,), _words("default"), _words("rules boolean_type")),
+    Shape("powertools", "values", (dict,), _words("enabled _variants")),  # AppConfig's own profiles, to be refused by name
+    Shape("powertools", None, (dict,), _words("default _variants"), _words("rules boolean_type")),
 )
 
 

@@ -1,7 +1,8 @@
 """The operands of ``ir.Test`` as JSON and back, operator by operator, for the native dialect's ``test:`` form.
 
-Only what isn't itself already has a line: an operand that is a scalar, or a tuple of JSON values, needs none. Used by the
-native front end and by ``config_sync.convert``. Whether an operand makes sense is the check pass's business, not asked here.
+A scalar needs no line, nor does a tuple of scalars, or a structure of the IR: that is written under its name until somebody
+gives it a better form. Used by the native front end and by ``config_sync.convert``. Whether an operand makes sense is the check
+pass's business, not asked here.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import msgspec
 
 from config_sync import ir
 from config_sync.instants import instant
+from config_sync.later_fields import as_json
 from evaluator.snapshot.describe import instant_text
 
 
@@ -23,12 +25,34 @@ class Codec(NamedTuple):
 
 def to_json(operator: str, operand: Any) -> Any:
     """The operand as it is written."""
-    return _CODECS.get(operator, _PLAIN).write(operand)
+    return _CODECS.get(operator, _ANY).write(operand)
 
 
 def from_json(operator: str, value: Any) -> Any:
     """The operand as the IR has it. Raises ValueError: what was expected."""
-    return _CODECS.get(operator, _PLAIN).read(value)
+    return _CODECS.get(operator, _ANY).read(value)
+
+
+def _write_any(operand: Any) -> Any:
+    """A structure of the IR as ``{its name: its fields}``, also in a tuple."""
+    if isinstance(operand, tuple):
+        return [_write_any(item) for item in operand]
+    return {type(operand).__name__: as_json(operand)} if isinstance(operand, msgspec.Struct) else operand
+
+
+def _read_any(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_read_any(item) for item in value)
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    [(name, fields)] = value.items()
+    kind = getattr(ir, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return value
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{{{name}: its fields}} ({error})") from error
 
 
 def _write_plain(operand: Any) -> Any:
@@ -79,12 +103,16 @@ def _read_path(value: Any) -> Any:
     return tuple(path), value["expected"]
 
 
+_ANY = Codec(_write_any, _read_any)
 _PLAIN = Codec(_write_plain, _read_plain)
 _ITSELF = Codec(lambda operand: operand, lambda value: value)
 _INSTANT = Codec(_write_instant, _read_instant)
 
 _CODECS: dict[str, Codec] = {
     "equal": _ITSELF,  # a list is the value compared with
+    "one_of": _PLAIN,  # these hold values of contexts, which may look like anything
+    "contains_all": _PLAIN,
+    "contains_any": _PLAIN,
     "order": _ITSELF,  # so it is here
     "time": _INSTANT,
     "now": _INSTANT,

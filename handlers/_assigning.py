@@ -52,8 +52,8 @@ class Answer:
     """What became of a question. ``assignment`` None: excluded, for ``reason``.
 
     ``persisted``: whether the store has the assignment, as far as is known; ``source``: where it is from, ``new``, ``stored``,
-    ``cache`` or ``none``; ``payload``: the variant's value in the configuration of now, None when there is none or it isn't
-    known; ``trouble``: why the store gave no answer, and ``queued`` whether the outbox has the assignment then.
+    ``cache`` or ``none``; ``payload``: the variant's value in the configuration of now, None when there is none; ``trouble``:
+    why the store gave no answer, and ``queued`` whether the outbox has the assignment then.
     """
 
     __slots__ = ("assignment", "experiment_id", "payload", "persisted", "queued", "reason", "source", "trouble")
@@ -139,6 +139,8 @@ class Assigner:
             self._override(answer, user_id, key, evaluation)
         elif answer.reason == OUTSIDE and self.settings.sticky_traffic:
             self._look_up(answer, user_id, evaluation)
+        if answer.assignment is not None:
+            answer.payload = _payload(evaluator, evaluation, answer.assignment.variant)
         return answer
 
     # --- who is in ----------------------------------------------------------------------------------------------------
@@ -155,7 +157,7 @@ class Assigner:
         place = (user_id, answer.experiment_id)
         known = self._remembered(place)
         if known is not None:
-            self._serve(answer, known, evaluation, "cache")
+            self._serve(answer, known, "cache")
             return
         assignment = self._proposal(answer.experiment_id, user_id, key, evaluation, metadata, context)
         until, store_until = self._deadlines()
@@ -166,7 +168,7 @@ class Assigner:
             return
         self._reached = FIRST_CALLS
         self.sticky.put(place, stored)
-        self._serve(answer, stored, evaluation, "new" if created else "stored")
+        self._serve(answer, stored, "new" if created else "stored")
         if created and self._expose is not None:
             self._expose(stored, True)
 
@@ -220,7 +222,7 @@ class Assigner:
         """A forced variant: nothing is stored, and nothing that was stored counts."""
         moment = timestamp(int(self._wall() * 1_000) * 1_000_000)
         forced = Assignment("", user_id, answer.experiment_id, key, evaluation.variant or "", moment, 0)
-        self._serve(answer, forced, evaluation, "none")
+        self._serve(answer, forced, "none")
         answer.persisted = False
 
     # --- who was in ---------------------------------------------------------------------------------------------------
@@ -234,7 +236,7 @@ class Assigner:
         place = (user_id, answer.experiment_id)
         known = self._remembered(place)
         if known is not None:
-            self._serve(answer, known, evaluation, "cache")
+            self._serve(answer, known, "cache")
             return
         if self._outside.get(place) == evaluation.snapshot_version:
             return
@@ -245,14 +247,14 @@ class Assigner:
             self._troubled(answer, trouble.kind)
             stale = self._stale(place)
             if stale is not None:
-                self._serve(answer, stale, evaluation, "cache")
+                self._serve(answer, stale, "cache")
             return
         self._reached = FIRST_CALLS
         if stored is None:
             self._outside.put(place, evaluation.snapshot_version)
         else:
             self.sticky.put(place, stored)
-            self._serve(answer, stored, evaluation, "stored")
+            self._serve(answer, stored, "stored")
 
     def _remembered(self, place: tuple[str, str]) -> Assignment | None:
         """What this process knows to be stored."""
@@ -268,15 +270,12 @@ class Assigner:
         known: Assignment | None = self.sticky.stale(place)
         return None if known is None or known.ttl < self._wall() else known
 
-    def _serve(self, answer: Answer, assignment: Assignment, evaluation: Evaluation, source: str) -> None:
+    def _serve(self, answer: Answer, assignment: Assignment, source: str) -> None:
         answer.assignment = assignment
         answer.source = source
         answer.persisted = True
         if answer.reason == OUTSIDE:
             answer.reason = ENABLED
-        # The core gives the value of the variant that it chose. Another one's isn't to be had.
-        if evaluation.variant == assignment.variant and evaluation.value != assignment.variant:
-            answer.payload = evaluation.value
 
     # --- when the store doesn't answer ----------------------------------------------------------------------------------
 
@@ -284,9 +283,9 @@ class Assigner:
         self._troubled(answer, kind)
         stale = self._stale((assignment.user_id, assignment.experiment_id))
         if stale is not None:
-            self._serve(answer, stale, evaluation, "cache")
+            self._serve(answer, stale, "cache")
             return
-        self._serve(answer, assignment, evaluation, "none")
+        self._serve(answer, assignment, "none")
         answer.persisted = False
         self.counter.count("PersistFailed")
         answer.queued = self.outbox is not None and self.outbox.send(assignment, kind, until)
@@ -307,6 +306,13 @@ class Assigner:
         budget = (self.settings.first_budget_ms if first else self.settings.budget_ms) / 1000
         now = self._clock()
         return now + budget, now + budget * (1 - OUTBOX_SHARE if self.outbox is not None else 1)
+
+
+def _payload(evaluator: Evaluator, evaluation: Evaluation, variant: str) -> object:
+    """A variant's value, whether the evaluation chose it or not; a variant without a payload has its own name as value."""
+    chosen = evaluation.variant == variant
+    value: object = evaluation.value if chosen else evaluator.variant_value(evaluation.flag_key, variant)
+    return None if value == variant else value
 
 
 _STATUS = {"FLAG_NOT_FOUND": 404, "TARGETING_KEY_MISSING": 400, "INVALID_CONTEXT": 400}

@@ -15,17 +15,17 @@ from handlers._http import SAME_ORIGIN, Cors, Request, finish, problem, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sized
     from typing import Any, Protocol
 
     from handlers._events import Event, Result
-    from handlers._http import Reasons, Response, Row
+    from handlers._http import Response, Row
     from handlers._scratch import Served
 
     class Source(Protocol):
         """A ``_snapshots.Reader``, as far as this module knows it."""
 
-        def served(self) -> Served | None: ...
+        def standing(self) -> tuple[Served | None, int | None]: ...
         def age_ms(self) -> int | None: ...
 
     class Access(Protocol):
@@ -39,7 +39,11 @@ if TYPE_CHECKING:
 
         @property
         def pending(self) -> bool:
-            """Whether ``flush`` has anything to do."""
+            """Whether ``flush`` has anything to send."""
+
+        @property
+        def held(self) -> Sized:
+            """What leaves with the request's log line, or by ``flush`` where there is none."""
 
         def track(self, event: dict[str, object]) -> None:
             """Takes one event."""
@@ -60,19 +64,12 @@ if TYPE_CHECKING:
             self,
             started: int,
             context: Any,
-            request_id: str | None,
-            source_ip: str | None,
-            route: str,
+            request: Request,
             status: int,
             served: Served | None = None,
             age_ms: int | None = None,
-            reasons: Reasons = None,
-            flag: str | None = None,
-            fields: Mapping[str, object] | None = None,
-            caller: str = "",
-            user: object = None,
         ) -> None:
-            """Its answer is complete. ``route``, ``reasons``, ``flag`` and ``fields`` are the request's ``account``."""
+            """Its answer is complete."""
 
     # request, what is served, and the surroundings
     Respond = Callable[[Request, Served | None, "Edge"], Response]
@@ -88,17 +85,11 @@ class ConfigurationError(BurgeeError, ValueError):
     """A setting in the environment is wrong. The message names the variable and is fit for logs, not for clients."""
 
 
-class OpenAccess:
-    """Everybody may ask."""
-
-    def check(self, request: Request, event: Event) -> Response | None:
-        return None
-
-
 class NoTracker:
     """Nothing is tracked."""
 
     pending = False
+    held = ()
 
     def track(self, event: dict[str, object]) -> None:
         return
@@ -121,7 +112,10 @@ class NoTelemetry:
 
 
 class Edge:
-    """One function's surroundings, made once per process by ``prepare``. ``max_batch``: flags in one request."""
+    """One function's surroundings, made once per process by ``prepare``. ``max_batch``: flags in one request.
+
+    ``access`` None: everybody may ask, as often as they like.
+    """
 
     __slots__ = ("_stamp", "access", "cors", "max_batch", "reader", "telemetry", "tracker")
 
@@ -136,7 +130,7 @@ class Edge:
     ) -> None:
         self.reader = reader
         self.cors = cors
-        self.access: Access = access or OpenAccess()
+        self.access = access
         self.tracker: Tracker = tracker or NoTracker()
         self.telemetry: Telemetry = telemetry or NoTelemetry()
         self.max_batch = max_batch
@@ -151,10 +145,9 @@ class Edge:
             response, request = problem(400, request), Request("GET", "/")
         else:
             try:
-                refused = self.access.check(request, event)
+                refused = None if self.access is None else self.access.check(request, event)
                 if refused is None:
-                    served = self.reader.served()
-                    age_ms = self.reader.age_ms()
+                    served, age_ms = self.reader.standing()
                     response = respond(request, served, self)
                 else:
                     response = refused
@@ -168,17 +161,14 @@ class Edge:
             response.headers["X-Burgee-Age-Ms"] = str(age_ms)
         result = result_of(response, event)
         try:
-            user = request.user
+            tracker = self.tracker
             if request.evaluated is not None:
-                user = request.evaluated[0]
-                self.tracker.track_flags(request, *request.evaluated)
-            if self.tracker.pending:
-                self.tracker.flush()
-            status, (route, reasons, flag, fields) = response.status, request.account
-            self.telemetry.end(
-                started, context, request.request_id, request.source_ip, route, status, served, age_ms, reasons, flag, fields,
-                request.caller, user,
-            )  # fmt: skip
+                tracker.track_flags(request, *request.evaluated)
+            if tracker.pending:
+                tracker.flush()
+            self.telemetry.end(started, context, request, response.status, served, age_ms)
+            if tracker.held:  # no line took the events along
+                tracker.flush()
         except Exception as error:  # no failure of tracking or telemetry is worth an answer
             log_error(error, context, request.request_id)
         return result

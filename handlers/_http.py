@@ -13,8 +13,7 @@ TYPE_CHECKING = False  # `typing` costs 5 ms to import and is needed by type che
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    # key, id, enabled, detail and variant of one flag's answer
-    Row = tuple[str, object, bool, str, str | None]
+    Row = str  # one flag's answer as tracking records it (``_outcome.properties_of``)
     Evaluated = tuple[object, Mapping[str, object], list[Row]]  # who was asked about, in which context, and the answers
     Reasons = str | Mapping[str, int] | None  # the detail of one answer; how many of each; there was none
     Account = tuple[str, Reasons, str | None, Mapping[str, object] | None]  # route, reasons, flag, and more fields

@@ -15,6 +15,14 @@ from time import gmtime, strftime, time_ns
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Protocol
+
+    class Loser(Protocol):
+        """Who hears of the loss of its lines."""
+
+        def drop(self, reason: str, number: int) -> object: ...
+
+    Held = tuple[str, int, Loser]  # lines, how many, and whose they are
 
 STANDARD_OUTPUT = 1
 LEVELS: dict[str, int] = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRITICAL": 50, "FATAL": 50}
@@ -24,23 +32,49 @@ INFO, WARNING, ERROR = 20, 30, 40
 LEVEL_VARIABLES = ("POWERTOOLS_LOG_LEVEL", "LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL")
 MAX_TEXT = 512  # characters of one text field; a line is never as long as what a client sent
 
+THOUSANDTHS = tuple([f"{number:03d}" for number in range(1000)])  # the milliseconds of a timestamp
+
 # ASCII only: half a surrogate pair is escaped too, so that a line can always be encoded, and no terminal obeys it.
 to_ascii_json = JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=str).encode
 
 
 class Output:
-    """Whole lines to a file descriptor. ``lost`` counts those that couldn't be written."""
+    """Whole lines to a file descriptor. ``lost`` counts those that couldn't be written.
 
-    __slots__ = ("_fd", "_rest", "lost")
+    ``held``: texts that leave with the next line, in the same write: a request's events and its log line cost one call of the
+    system, not two. Whoever puts a text there sees to ``let_go`` at the end of the request.
+    """
+
+    __slots__ = ("_fd", "_rest", "held", "lost")
 
     def __init__(self, fd: int = STANDARD_OUTPUT) -> None:
         # A process that was started without a standard output may get number 1 for a socket of its own.
         self._fd = fd if fd != STANDARD_OUTPUT or sys.__stdout__ is not None else -1
         self._rest = b""
+        self.held: list[Held] = []
         self.lost = 0
 
+    def let_go(self) -> None:
+        """Writes what is held, where no line took it along. Raises nothing."""
+        if self.held:
+            self.say("")
+
+    def say(self, line: str) -> bool:
+        """``write`` for a line of text, with what is held before it. False: all of it is lost. Raises nothing."""
+        held = self.held
+        if not held:
+            return self.write(line.encode())
+        taken = held[:]
+        del held[: len(taken)]  # whoever adds meanwhile adds to the same list, whose rest stays
+        text = f"{taken[0][0]}{line}" if len(taken) == 1 else "".join([*[text for text, _, _ in taken], line])
+        if self.write(text.encode()):
+            return True
+        for _, number, loser in taken:
+            loser.drop("log", number)
+        return False
+
     def write(self, line: bytes) -> bool:
-        """Writes a line that ends in a newline. False: it is lost. Raises nothing.
+        """Writes lines that end in a newline. False: they are lost. Raises nothing.
 
         What a full pipe took only half of is finished before the next line, so that no two run into each other.
         """

@@ -26,7 +26,7 @@ from handlers._http import (
     refusal,
     unquote,
 )
-from handlers._outcome import metadata_text, tellings
+from handlers._outcome import Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,21 +121,19 @@ def single(request: Request, evaluator: Evaluator, key: str, now: float | None =
     context = read_context(request.body)
     if isinstance(context, str):
         return Response(400, _failure(key, "INVALID_CONTEXT", context))
-    evaluation = evaluator.evaluate(key, context, now)
-    code = evaluation.error_code
+    told = evaluator.recall(key, context, Told, now)
+    code = told.error_code
     if code is None:
-        [told] = tellings.of((evaluation,))
         request.account = ("ofrep", told.detail, key, None)
         request.evaluated = (context.get("targetingKey"), context, [told.row])
         return Response(200, told.ofrep)
-    request.account = ("ofrep", evaluation.detail, None if code == "FLAG_NOT_FOUND" else key, {"error_code": code})
+    request.account = ("ofrep", told.detail, None if code == "FLAG_NOT_FOUND" else key, {"error_code": code})
     status = 404 if code == "FLAG_NOT_FOUND" else 400
-    return Response(status, _failure(key, code, MESSAGES[code], evaluation.metadata))
+    return Response(status, _failure(key, code, MESSAGES[code], told.ofrep))
 
 
-def _failure(key: str, code: str, details: str, metadata: dict[str, object] | None = None) -> str:
-    text = f'{{"key":{quote_json(key)},"errorCode":"{code}","errorDetails":{quote_json(details)}'
-    return text + metadata_text(metadata)
+def _failure(key: str, code: str, details: str, end: str = "}") -> str:
+    return f'{{"key":{quote_json(key)},"errorCode":"{code}","errorDetails":{quote_json(details)}{end}'
 
 
 # --- all flags --------------------------------------------------------------------------------------------------------

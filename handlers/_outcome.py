@@ -5,18 +5,13 @@ On the cold path: imports nothing but ``_http``'s quoting.
 
 from __future__ import annotations
 
+from json.encoder import encode_basestring_ascii as _quote
+
 from handlers._http import quote_json, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from evaluator import Evaluation
-    from handlers._http import Row
-
-    Mark = tuple[str, int, str | None, bool | str | None]  # flag, reason, variant, and the value if it is short to tell
-
-MOST_KEPT, LONGEST_KEPT = 20_000, 1_000  # answers; characters of one
 
 # The finer words (evaluator.reasons.DETAILS): of what could not be evaluated, and of answers that the flag gave itself. Under
 # all others it is off.
@@ -38,11 +33,20 @@ def switch(evaluation: Evaluation, detail: str) -> tuple[bool, str | None]:
     return value is not None or variant is not None, variant
 
 
-def row_of(evaluation: Evaluation) -> Row:
-    """Key, id, enabled, detail and variant: what tracking records of an answer."""
+def row_of(evaluation: Evaluation) -> tuple[str, object, bool, str, str | None]:
+    """Key, id, enabled, detail and variant of an answer."""
     detail = evaluation.detail
     enabled, variant = switch(evaluation, detail)
     return evaluation.flag_key, flag_id_of(evaluation), enabled, detail, variant
+
+
+def properties_of(key: str, flag_id: object, enabled: bool, detail: str, variant: str | None) -> str:
+    """What tracking records of an answer: the first members of an evaluation event's properties, in ASCII (``_contract``)."""
+    return (
+        f'"flag_id":{"null" if flag_id is None else _quote(str(flag_id))},"flag_key":{_quote(key)},'
+        f'"enabled":{"true" if enabled else "false"},"reason":{_quote(detail)},'
+        f'"variant":{"null" if variant is None else _quote(variant)}'
+    )
 
 
 def flag_id_of(evaluation: Evaluation) -> object:
@@ -71,54 +75,21 @@ def metadata_text(metadata: dict[str, object] | None) -> str:
 
 
 class Told:
-    """What is said of one answer: ``row`` to tracking, ``member`` in a batch, ``rest`` alone; ``ofrep``, empty for an error."""
+    """What is said of one answer; for ``Evaluator.recall``, since making one takes longer than an evaluation.
 
-    __slots__ = ("detail", "member", "ofrep", "rest", "row")
+    ``row`` to tracking, ``member`` in a batch, ``rest`` alone, after the user; ``ofrep`` is OFREP's text, of an error its end
+    only. ``detail`` and ``error_code`` are the evaluation's.
+    """
+
+    __slots__ = ("detail", "error_code", "member", "ofrep", "rest", "row")
 
     def __init__(self, evaluation: Evaluation) -> None:
-        self.row = row_of(evaluation)
-        key, flag_id, enabled, detail, variant = self.row
+        key, flag_id, enabled, detail, variant = row_of(evaluation)
         on, name = "true" if enabled else "false", "null" if variant is None else quote_json(variant)
         named = "" if variant is None else f',"variant":{name}'
         self.detail = detail
-        self.member = f'{quote_json(key)}:{{"enabled":{on},"reason":"{detail}","variant":{name}}}'
+        self.error_code = evaluation.error_code
+        self.row = properties_of(key, flag_id, enabled, detail, variant)
         self.rest = f',"flag_key":{quote_json(key)},"flag_id":{to_json(flag_id)},"enabled":{on},"reason":"{detail}"{named}'
-        self.ofrep = ofrep_text(evaluation) if evaluation.error_code is None else ""
-
-
-class Tellings:
-    """What is told of a snapshot's answers, each made once: a flag has few, and making one takes longer than an evaluation."""
-
-    __slots__ = ("_kept",)
-
-    def __init__(self) -> None:
-        self._kept: tuple[str, dict[Mark, Told]] = ("", {})
-
-    def of(self, evaluations: Sequence[Evaluation]) -> list[Told]:
-        """Of these answers, in their order. All must be from one snapshot, which need not be the one that is served now."""
-        version = evaluations[0].snapshot_version if evaluations else ""
-        kept_version, kept = self._kept
-        if kept_version != version or len(kept) > MOST_KEPT:
-            kept = {}
-            self._kept = (version, kept)
-        told, find = [], kept.get
-        for evaluation in evaluations:
-            variant, value = evaluation.variant, evaluation.value
-            # A named variant has one value, so that this says all there is to say.
-            known = value if value is None or value is True or value is False else ""
-            mark = evaluation.flag_key, evaluation.reason_code, variant, known
-            found = find(mark)
-            if found is None:
-                found = Told(evaluation)
-                # Of unknown keys there is no end, an unnamed variant may have any value, and memory is for many short texts.
-                if (
-                    evaluation.error_code != "FLAG_NOT_FOUND"
-                    and (variant is not None or known != "")
-                    and len(found.ofrep) <= LONGEST_KEPT
-                ):
-                    kept[mark] = found
-            told.append(found)
-        return told
-
-
-tellings = Tellings()  # the process's own
+        self.ofrep = ofrep_text(evaluation) if self.error_code is None else metadata_text(evaluation.metadata)
+        self.member = f'{quote_json(key)}:{{"enabled":{on},"reason":"{detail}","variant":{name}}}'

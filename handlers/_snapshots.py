@@ -99,6 +99,15 @@ class Reader:
             self._refresh()
         return self._served
 
+    def standing(self) -> tuple[Served | None, int | None]:
+        """``served()`` and ``age_ms()``, from one look at the clocks."""
+        self.calls += 1
+        now, wall = self._clock(), self._wall()
+        if not (self._from <= now < self._due and self._wall_from <= wall < self._wall_due):
+            self._refresh()
+            return self._served, self.age_ms()
+        return self._served, self._age_ms(now, wall)
+
     def current(self) -> Evaluator | None:
         """The evaluator of ``served()``."""
         served = self.served()
@@ -126,9 +135,15 @@ class Reader:
 
         None as well when that was in the future by both clocks, until the next look.
         """
+        return self._age_ms(self._clock(), self._wall())
+
+    def _age_ms(self, now: int, wall: int) -> int | None:
         confirmed = self._confirmed
-        age_ms = -1 if confirmed is None else self._elapsed_ms(*confirmed)
-        return None if age_ms < 0 else age_ms
+        if confirmed is None:
+            return None
+        age, wall_age = now - confirmed[0], wall - confirmed[1]
+        age = wall_age if wall_age > age else age  # one of the clocks may have stood still
+        return None if age < 0 else age // _NS_PER_MS
 
     # --- refreshing -----------------------------------------------------------------------------------------------------
 

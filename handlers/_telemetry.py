@@ -11,7 +11,7 @@ from json.encoder import encode_basestring_ascii
 from time import gmtime, monotonic_ns, strftime, time_ns
 
 from evaluator import IMPLEMENTATION
-from handlers._log import ERROR, INFO, WARNING, Output, level_of, output, service_of, to_ascii_json, trace_id
+from handlers._log import ERROR, INFO, THOUSANDTHS, WARNING, Output, level_of, output, service_of, to_ascii_json, trace_id
 from handlers._metrics import (
     ASSIGN,
     ASSIGNMENT_DETAIL,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Protocol
 
-    from handlers._http import Reasons
+    from handlers._http import Request
     from handlers._metrics import Counted, Kind
 
     Fields = Mapping[str, object]
@@ -59,7 +59,6 @@ _ALL = 2**32  # what no 32-bit number reaches
 _EMPTY, _NULL = '""', "null"
 _CONSTANTS: dict[object, str] = {None: "null", True: "true", False: "false"}
 _MOST_KEPT = 1024  # texts of each kind
-_DIGITS: dict[int, str] = {}  # milliseconds in three digits
 _quote = encode_basestring_ascii
 
 
@@ -153,28 +152,21 @@ class Telemetry(Metrics):
         self,
         started: int,
         context: Any,
-        request_id: str | None,
-        source_ip: str | None,
-        route: str,
+        request: Request,
         status: int,
         served: Standing | None = None,
         age_ms: int | None = None,
-        reasons: Reasons = None,
-        flag: str | None = None,
-        fields: Fields | None = None,
-        caller: str = "",
-        user: object = None,
     ) -> None:
         """Writes the request's line, or keeps its figures for a later one. Call it once per request. Raises nothing.
 
-        ``started``: what ``begin`` gave; ``context``: Lambda's, or None; ``route``: a word of ours; ``reasons``: why the flag
-        or experiment answered so, or how many did for each reason; ``flag``: its key, where there is such a one; ``fields``:
-        small things to be logged (numbers, short texts of ours), of which ``warning`` makes the line a warning; ``caller``:
-        who asked, where that was checked; ``user``: whom it was about, for a hash of it.
+        ``started``: what ``begin`` gave; ``context``: Lambda's, or None; ``served``: what answered it, and ``age_ms`` how old
+        that was. What the endpoint says of the request is its ``account`` (``_http.Request``); of its fields ``warning`` makes
+        the line a warning.
         """
         try:
             duration_us = (self._clock() - started) // 1_000
             now = self._wall()
+            route, reasons, flag, fields = request.account
             counted: Counted = None
             if reasons is not None:
                 counted = reasons if isinstance(reasons, str) else tuple(reasons.items()) or None
@@ -187,7 +179,9 @@ class Telemetry(Metrics):
             if (level < self._level or (level == INFO and self._threshold < _ALL)) and self._may_wait(level, now, flag, fields):
                 self.hold(duration_us, kind)
                 return
-            function_request_id = self._settle(now, context, served)
+            if served is not self._standing or not 0 <= now - self._second_ns < 1_000_000_000:
+                self._renew(now, served)
+            function_request_id = self._invocation(context)
             duration = latency = str(duration_us)
             lost = self._output.lost
             alone = not (self._held or self._counted or self._gauges or self._cold or self._detail or lost)
@@ -196,17 +190,17 @@ class Telemetry(Metrics):
                 tail, latency = self._whole_tail(kind, context, flag, fields)
             else:
                 tail = self._tails.get(kind) or self._kept_tail(kind)
-            milliseconds = (now - self._second_ns) // 1_000_000
-            digits = _DIGITS.get(milliseconds) or _digits(milliseconds)
+            digits = THOUSANDTHS[(now - self._second_ns) // 1_000_000]
             if level >= self._level:
                 traced = self._traced.get(b"_X_AMZN_TRACE_ID")
+                request_id, source_ip, caller = request.request_id, request.source_ip, request.caller
                 text = (
                     f"{self._start if level == INFO else self._start.replace('INFO', _LEVEL_NAMES[level], 1)}{digits}"
                     f"{self._middle}{function_request_id}"
                     f"{'' if traced is None else _trace(traced)}"
                     f',"request_id":{_quote(request_id[:MAX_FIELD]) if request_id else _EMPTY}'
                     f',"source_ip":{_quote(source_ip[:MAX_FIELD]) if source_ip and self._show_ip else _EMPTY}'
-                    f"{_caller(caller) if caller else ''}{self._user(user) if self._salt else ''}"
+                    f"{_caller(caller) if caller else ''}{self._user(request) if self._salt else ''}"
                     f'{self._snapshot},"age_ms":{_NULL if age_ms is None else age_ms}'
                     f"{(fields is None and self._flags.get(flag)) or self._more(route, flag, fields)}"
                     f',"duration_us":{duration},"Latency":{latency}{tail}{self._second}{digits}}}}}\n'
@@ -217,7 +211,7 @@ class Telemetry(Metrics):
                     f'{{"service":{self._service}{self._identity}{about},"Latency":{latency}{tail}{self._second}{digits}}}}}\n'
                 )
             self._written = now
-            if not self._output.write(text.encode()):
+            if not self._output.say(text):
                 if alone:
                     self.hold(duration_us, kind)
             elif not alone:
@@ -229,7 +223,8 @@ class Telemetry(Metrics):
         except Exception:  # whatever it is, telemetry isn't worth a request
             self._output.lost += 1
 
-    def _user(self, user: object) -> str:
+    def _user(self, request: Request) -> str:
+        user = request.user if request.evaluated is None else request.evaluated[0]
         return f',"user_hash":"{self.user_hash(user)}"' if isinstance(user, str) else ""
 
     def _may_wait(self, level: int, now: int, flag: str | None, fields: Fields | None) -> bool:
@@ -272,16 +267,20 @@ class Telemetry(Metrics):
                 values += f',"{ASSIGNMENT_DETAIL}":1'
         return _words(kind) + values + _AWS % directives, latency
 
-    def _settle(self, now: int, context: Any, served: Standing | None) -> str:
-        """Renews the kept texts where second, function or snapshot are others than at the last line. Lambda's id, quoted."""
-        if not 0 <= now - self._second_ns < 1_000_000_000:
-            second, rest = divmod(now, 1_000_000_000)
-            self._second_ns = now - rest
-            self._second = str(second)
-            time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
-            self._start = f'{{"level":"INFO",{_LOCATION},"message":"request","timestamp":"{time}.'
-        if served is not self._standing:
-            self._stand(served)
+    def _renew(self, now: int, served: Standing | None) -> None:
+        """Renews the kept texts where second or snapshot are others than at the last line."""
+        second, rest = divmod(now, 1_000_000_000)
+        self._second_ns = now - rest
+        self._second = str(second)
+        time = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
+        self._start = f'{{"level":"INFO",{_LOCATION},"message":"request","timestamp":"{time}.'
+        self._standing = served
+        self._snapshot = _BACKEND
+        if served is not None:
+            self._snapshot += f',"version":{served.version},"snapshot_version":{_quote(served.snapshot_version)}'
+
+    def _invocation(self, context: Any) -> str:
+        """Lambda's id of the request, quoted; renews the kept texts where the function is another than at the last line."""
         arn, quoted_id = None, ""
         if context is not None:
             try:
@@ -326,12 +325,6 @@ class Telemetry(Metrics):
                 text += f',"{name}":{_CONSTANTS[value] if plain else to_ascii_json(value)}'
         return text
 
-    def _stand(self, served: Standing | None) -> None:
-        self._standing = served
-        self._snapshot = _BACKEND
-        if served is not None:
-            self._snapshot += f',"version":{served.version},"snapshot_version":{_quote(served.snapshot_version)}'
-
 
 _LOCATION = f'"location":"end:{Telemetry.end.__code__.co_firstlineno}"'
 _AWS = ',"_aws":{"CloudWatchMetrics":[%s],"Timestamp":'
@@ -361,10 +354,6 @@ def _words(kind: Kind) -> str:
 
 def _caller(caller: str) -> str:
     return f',"caller":{_quote(caller[:MAX_FIELD])}'
-
-
-def _digits(milliseconds: int) -> str:
-    return _DIGITS.setdefault(milliseconds, f"{milliseconds:03d}")
 
 
 def _trace(raw: bytes) -> str:

@@ -17,11 +17,11 @@ import mmh3
 
 from handlers._contract import EXPOSURE, FLAG_EVALUATION, check_event, is_text
 from handlers._lifecycle import follow
-from handlers._log import Output, output
+from handlers._log import THOUSANDTHS, Output, output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sized
     from typing import Any, Protocol
 
     from handlers._http import Row
@@ -50,39 +50,46 @@ CLOSING_SECONDS = 1.0
 MAX_USER = 256
 MAX_LINE_BYTES = 256 * 1024  # what any version of CloudWatch Logs takes as one event
 MAX_HELD = 20_000
-MAX_TEXTS = 4_096
+MOST_HELD_TEXTS = 1_000
 MAX_SEEN = 10_000
 IDS = 256  # random numbers drawn at a time
+NUMBERED = 1_024  # events that share a random number but for its last digits
 SAMPLING_SEED = 0x7261_7465  # users are sampled by another hash than the ones that flags split by
 _ALL = 2**32
-_THOUSANDTHS = tuple([f"{number:03d}" for number in range(1000)])
-_BETWEEN = f'","event_type":"{FLAG_EVALUATION}","timestamp":'
+_NUMBERS = tuple([f"{number:04x}" for number in range(NUMBERED)])
+_BETWEEN = f'","event_type":"{FLAG_EVALUATION}","timestamp":"'
 _quote = encode_basestring_ascii
 _encode = JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
 class Log:
-    """The sink that writes each event as one line, all of a request in one write."""
+    """The sink that writes each event as one line. They leave with the request's log line, in one write (``_log.Output``)."""
 
-    __slots__ = ("_write",)
+    __slots__ = ("output",)
 
     def __init__(self, output: Output = output) -> None:
-        self._write = output.write
+        self.output = output
+
+    def hold(self, lines: str, number: int, tracker: Tracker) -> None:
+        """Takes ``number`` events, each a line. Their tracker hears of those that can't be written, now or later."""
+        if len(lines) > MAX_LINE_BYTES:  # one of them may be
+            fit = [line for line in lines.splitlines(keepends=True) if len(line) <= MAX_LINE_BYTES]
+            if len(fit) < number:
+                tracker.drop("too_large", number - len(fit))
+            lines, number = "".join(fit), len(fit)
+            if not fit:
+                return
+        held = self.output.held
+        held.append((lines, number, tracker))
+        if len(held) > MOST_HELD_TEXTS:  # nobody lets go of them: this must not be where memory goes
+            self.output.let_go()
 
     def send(self, events: list[Held], until: float | None, drop: Drop, last: bool = False) -> int:
-        count = len(events)
-        text = events[0][1] if count == 1 else "\n".join([text for _, text in events])
-        if len(text) >= MAX_LINE_BYTES:  # one of them may be
-            lines = [text for _, text in events if len(text) < MAX_LINE_BYTES]
-            if len(lines) < count:
-                drop("too_large", count - len(lines))
-            count, text = len(lines), "\n".join(lines)
-        if count and not self._write(f"{text}\n".encode()):
-            drop("log", count)
+        self.output.let_go()
         return 0
 
     def forget(self) -> None:
-        return
+        self.output.held.clear()
 
 
 class Lines:
@@ -113,12 +120,13 @@ class Tracker:
     may leave the process (requirement FLT-06). ``salt``: users are replaced by a keyed hash; None: they are left as they are.
     ``window_s``: an exposure is sent once in each such span of time. ``wall``: epoch nanoseconds.
 
-    ``pending``: whether ``flush`` has anything to do. ``dropped``: events that were lost, by reason, since the start.
+    ``pending``: whether ``flush`` has anything to send. ``held``: what leaves with the request's log line, or by ``flush``
+    where there is none. ``dropped``: events that were lost, by reason, since the start.
     """
 
     __slots__ = (
-        "__weakref__", "_active", "_attributes", "_end", "_hasher", "_held", "_ids", "_limit", "_lock", "_naming", "_second",
-        "_seen", "_sink", "_tail", "_texts", "_wall", "_window", "_window_s", "dropped", "metrics", "pending",
+        "__weakref__", "_active", "_attributes", "_end", "_hasher", "_held", "_ids", "_limit", "_lock", "_log", "_naming",
+        "_second", "_seen", "_sink", "_tail", "_wall", "_window", "_window_s", "dropped", "held", "metrics", "pending",
     )  # fmt: skip
 
     def __init__(
@@ -133,6 +141,8 @@ class Tracker:
         wall: Callable[[], int] = time_ns,
     ) -> None:
         self._sink = sink
+        self._log = sink if isinstance(sink, Log) else None
+        self.held: Sized = () if self._log is None else self._log.output.held
         self._active = not isinstance(sink, Nowhere)
         self.metrics: Counts = Lines() if metrics is None else metrics
         self._limit = int(rate * _ALL)
@@ -143,11 +153,10 @@ class Tracker:
         self._wall = wall
         self._held: list[Held] = []
         self._ids: list[str] = []
-        self._texts: dict[Row, str] = {}
         self._seen: dict[tuple[object, ...], None] = {}
         self._window = -1
         self._second: tuple[int, str] = (-(2**63), "")  # when the known one began, in ns, and its text
-        self._end = "}}" if self._limit >= _ALL else f'}},"metadata":{{"rate":{rate}}}}}'
+        self._end = "}}\n" if self._limit >= _ALL else f'}},"metadata":{{"rate":{rate}}}}}\n'
         self._tail = f',"context":{{}}{self._end}'
         self._lock = allocate_lock()
         self.dropped: dict[str, int] = {}
@@ -159,7 +168,7 @@ class Tracker:
     def track_flags(self, request: object, user_id: object, context: Mapping[str, object], rows: list[Row]) -> None:
         """One event for each flag that one request asked about (requirements FLT-01 and BAT-07). Raises nothing.
 
-        A row is (key, id, enabled, reason, variant). Without a user there is no event, which is counted.
+        A row is what ``_outcome.properties_of`` says of an answer. Without a user there is no event, which is counted.
         """
         if not self._active or not rows:
             return
@@ -169,26 +178,50 @@ class Tracker:
             else:
                 user = user_id if self._hasher is None else digest(self._hasher, user_id)
             if not user:
-                self._drop("no_user" if user_id is None or user_id == "" else "invalid", len(rows))
+                self.drop("no_user" if user_id is None or user_id == "" else "invalid", len(rows))
                 return
             if self._limit < _ALL and mmh3.hash(user_id, SAMPLING_SEED, False) >= self._limit:  # type: ignore[arg-type]
                 return
-            now = f'{_BETWEEN}{self._now()},"user_id":{_quote(user)},"properties":{{'
+            now = self._wall()
+            begun, second = self._second  # read at once: another thread may replace it
+            if not 0 <= now - begun < 1_000_000_000:
+                begun, second = self._turn(now)
+            moment = THOUSANDTHS[(now - begun) // 1_000_000]
             end = self._tail if not self._attributes else f',"context":{self._context(context)}{self._end}'
-            draw, known = self._ids.pop, self._texts
-            events = []
-            for row in rows:
+            number = len(rows)
+            if number == 1:
                 try:
-                    number = draw()
+                    draw = self._ids.pop()
                 except IndexError:
-                    number = self._id()
-                events.append((user, f'{{"event_id":"{number}{now}{known.get(row) or self._text(row)}{end}'))
-            self._held += events
+                    draw = self._id()
+                about = f'{second}{moment}Z","user_id":{_quote(user)},"properties":{{{rows[0]}{end}'
+                lines = f'{{"event_id":"{draw}{_BETWEEN}{about}'
+            else:
+                between = f'{_BETWEEN}{second}{moment}Z","user_id":{_quote(user)},"properties":{{'
+                lines = self._lines(rows, between, end)
+            if self._log is not None:
+                self._log.hold(lines, number, self)
+                return
+            self._held += [(user, line) for line in lines.splitlines()]
             self.pending = True
             if len(self._held) > MAX_HELD:  # nobody flushes: this must not be where memory goes
                 self.flush()
         except Exception:  # whatever it is, an event isn't worth a request (requirement FLT-02)
-            self._drop("error", len(rows))
+            self.drop("error", len(rows))
+
+    def _lines(self, rows: list[Row], between: str, end: str) -> str:
+        """Several events of one request, a line each. Their ids are 28 random hex digits and four that count."""
+        texts = []
+        for start in range(0, len(rows), NUMBERED):
+            some = rows[start : start + NUMBERED]
+            head = f'{{"event_id":"{self._id()[4:]}'
+            parts = [f"{end}{head}"] * (4 * len(some))  # slices are filled faster than texts are formatted one by one
+            parts[0::4] = _NUMBERS[: len(some)]
+            parts[1::4] = [between] * len(some)
+            parts[2::4] = some
+            parts[-1] = end
+            texts += [head, *parts]
+        return "".join(texts)
 
     def track(self, event: dict[str, Any]) -> None:
         """Any event of the contract; ``event_id`` and ``timestamp`` are added where they are missing. Raises nothing.
@@ -202,19 +235,22 @@ class Tracker:
             user = self._user(event.get("user_id"))
             if user is None or (made["event_type"] == EXPOSURE and not self._is_new(made)):
                 if user is None:
-                    self._drop("no_user" if event.get("user_id") is None else "invalid", 1)
+                    self.drop("no_user" if event.get("user_id") is None else "invalid", 1)
                 return
             made["user_id"] = user
             made["event_id"] = made["event_id"] or self._id()
-            made["timestamp"] = made.get("timestamp") or self._now()[1:-1]
+            made["timestamp"] = made.get("timestamp") or self._now()
             self._redact(made)
             if check_event(made) is not None:
-                self._drop("invalid", 1)
+                self.drop("invalid", 1)
                 return
-            self._held.append((user, _encode(made)))
-            self.pending = True
+            if self._log is not None:
+                self._log.hold(f"{_encode(made)}\n", 1, self)
+            else:
+                self._held.append((user, _encode(made)))
+                self.pending = True
         except Exception:
-            self._drop("error", 1)
+            self.drop("error", 1)
 
     def exposed(
         self, user_id: str, experiment_id: str, experiment_key: str, variant: str, assignment_id: str | None = None
@@ -234,7 +270,7 @@ class Tracker:
             if self._lock.acquire(False):  # whoever has it sends ours as well, now or at the end of a later request
                 try:
                     self.pending = False
-                    waiting = self._sink.send(self._taken(), until, self._drop)
+                    waiting = self._sink.send(self._taken(), until, self.drop)
                 finally:
                     self._lock.release()
                 if waiting:
@@ -248,11 +284,11 @@ class Tracker:
         self.metrics = Lines()  # no request will carry the figures
         try:
             with self._lock:
-                if waiting := self._sink.send(self._taken(), monotonic() + seconds, self._drop, last=True):
+                if waiting := self._sink.send(self._taken(), monotonic() + seconds, self.drop, last=True):
                     self._sink.forget()
-                    self._drop("shutdown", waiting)
+                    self.drop("shutdown", waiting)
         except Exception:
-            self._drop("error", 1)
+            self.drop("error", 1)
 
     def prepare(self) -> None:
         """Nothing: what a sink needs is prepared when it is made."""
@@ -272,7 +308,7 @@ class Tracker:
         del held[: len(events)]
         return events
 
-    def _drop(self, reason: str, number: int) -> None:
+    def drop(self, reason: str, number: int) -> None:
         """Counts lost events (requirement FLT-05)."""
         self.dropped[reason] = self.dropped.get(reason, 0) + number
         try:
@@ -290,13 +326,16 @@ class Tracker:
         return user_id if self._hasher is None else digest(self._hasher, user_id)
 
     def _now(self) -> str:
-        """The moment as JSON, with milliseconds."""
+        """The moment, with milliseconds."""
         now = self._wall()
-        begun, text = self._second  # read at once: another thread may replace it
-        if not 0 <= now - begun < 1_000_000_000:
-            seconds = now // 1_000_000_000
-            begun, text = self._second = (seconds * 1_000_000_000, strftime('"%Y-%m-%dT%H:%M:%S.', gmtime(seconds)))
-        return f'{text}{_THOUSANDTHS[(now - begun) // 1_000_000]}Z"'
+        begun, second = self._turn(now)
+        return f"{second}{THOUSANDTHS[(now - begun) // 1_000_000]}Z"
+
+    def _turn(self, now: int) -> tuple[int, str]:
+        """When the second of ``now`` began, in ns, and its text up to the point."""
+        seconds = now // 1_000_000_000
+        self._second = (seconds * 1_000_000_000, strftime("%Y-%m-%dT%H:%M:%S.", gmtime(seconds)))
+        return self._second
 
     def _id(self) -> str:
         """32 random hex digits. They are drawn many at a time: a draw is a call of the system."""
@@ -306,19 +345,6 @@ class Tracker:
             except IndexError:  # or another thread has taken the last
                 text = os.urandom(16 * IDS).hex()
                 self._ids.extend([text[start : start + 32] for start in range(0, 32 * IDS, 32)])
-
-    def _text(self, row: Row) -> str:
-        """What is the same in every event about this answer of this flag."""
-        key, flag_id, enabled, reason, variant = row
-        text = (
-            f'"flag_id":{"null" if flag_id is None else _quote(str(flag_id))},"flag_key":{_quote(key)},'
-            f'"enabled":{"true" if enabled else "false"},"reason":{_quote(reason)},'
-            f'"variant":{"null" if variant is None else _quote(variant)}'
-        )
-        if len(self._texts) >= MAX_TEXTS:  # somebody asks for flags that aren't there
-            self._texts.clear()
-        self._texts[row] = text
-        return text
 
     def _context(self, context: Mapping[str, object]) -> str:
         return _encode({name: context[name] for name in self._attributes if name in context})

@@ -12,8 +12,8 @@ from handlers._context import NotJson, check, parse
 from handlers._contract import is_text
 from handlers._edge import INTERNAL, Edge, prepare, prepare_in_lambda, reset_edge, serve
 from handlers._http import MAX_BODY_BYTES, Request, Response, is_too_large, most_bytes, quote_json, refusal
-from handlers._ofrep import answer, not_yet, wrong_method
-from handlers._outcome import FAILURES, tellings
+from handlers._ofrep import HEALTH_PATH, answer, not_yet, wrong_method
+from handlers._outcome import FAILURES, Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def get_evaluator() -> Evaluator | None:
 
     Raises ConfigurationError, a ValueError that names the setting.
     """
-    served = prepare().reader.served()
+    served, _ = prepare().reader.standing()
     return None if served is None else served.evaluator
 
 
@@ -71,7 +71,8 @@ def _respond(request: Request, served: Served | None, edge: Edge) -> Response:
         return single(request, evaluator)
     if path == BATCH_PATH:
         return batch(request, evaluator, edge.max_batch)
-    return answer(request, evaluator, None, None if served is None else (served.version, edge.reader.age_ms()))
+    standing = None if served is None or path != HEALTH_PATH else (served.version, edge.reader.age_ms())
+    return answer(request, evaluator, None, standing)
 
 
 # --- one flag ---------------------------------------------------------------------------------------------------------
@@ -88,18 +89,17 @@ def single(request: Request, evaluator: Evaluator | None, now: float | None = No
         return _refused(request, error)
     if evaluator is None:
         return not_yet(request)
-    evaluation = evaluator.evaluate(key, context, now)
-    detail = evaluation.detail
-    fields = None if warning is None else {"warning": warning}
-    code = evaluation.error_code
+    told = evaluator.recall(key, context, Told, now)
+    code = told.error_code
     if code is not None:
-        request.account = ("flag", detail, None if code == "FLAG_NOT_FOUND" else key, {"error_code": code})
+        request.account = ("flag", told.detail, None if code == "FLAG_NOT_FOUND" else key, {"error_code": code})
         return _failed(request, key, code)
-    request.account = ("flag", detail, key, fields)
-    [told] = tellings.of((evaluation,))
     request.evaluated = (user_id, context, [told.row])
-    more = "" if warning is None else f',"warning":{quote_json(warning)}'
-    return Response(200, f'{{"user_id":{quote_json(user_id)}{told.rest}{more}}}')
+    if warning is None:
+        request.account = ("flag", told.detail, key, None)
+        return Response(200, f'{{"user_id":{quote_json(user_id)}{told.rest}}}')
+    request.account = ("flag", told.detail, key, {"warning": warning})
+    return Response(200, f'{{"user_id":{quote_json(user_id)}{told.rest},"warning":{quote_json(warning)}}}')
 
 
 def _failed(request: Request, key: str, code: str) -> Response:
@@ -199,19 +199,16 @@ def batch(request: Request, evaluator: Evaluator | None, most: int, now: float |
         return _refused(request, error)
     if evaluator is None:
         return not_yet(request)
-    answers = evaluator.evaluate_all(context, keys, now)
-    told = tellings.of(list(answers.values()))
-    details = [one.detail for one in told]
-    reasons = {detail: details.count(detail) for detail in dict.fromkeys(details)}
-    evaluated = told
+    told = evaluator.recall_all(keys, context, Told, now)
+    details, rows = [one.detail for one in told], [one.row for one in told]
+    reasons = {detail: details.count(detail) for detail in sorted(set(details))}
     if not FAILURES.isdisjoint(reasons):
-        if problem := _wrong_key(answers):
+        if problem := _wrong_key(keys):
             return refusal(request, 400, problem)
-        evaluated = [one for one in told if one.detail not in FAILURES]
+        rows = [one.row for one in told if one.detail not in FAILURES]
     request.account = ("batch", reasons, None, None)
-    request.evaluated = (user_id, context, [one.row for one in evaluated])
-    members = ",".join([one.member for one in told])
-    return Response(200, f'{{"user_id":{quote_json(user_id)},"flags":{{{members}}}}}')
+    request.evaluated = (user_id, context, rows)
+    return Response(200, f'{{"user_id":{quote_json(user_id)},"flags":{{{",".join([one.member for one in told])}}}}}')
 
 
 def _wrong_key(keys: Iterable[str]) -> str:

@@ -26,7 +26,8 @@ def handler(event: Event, context: object) -> Result:
 def _respond(request: Request, served: Served | None, edge: Edge) -> Response:
     if served is None:
         return answer(request, None)
-    return answer(request, served.evaluator, None, (served.version, edge.reader.age_ms()))
+    standing = (served.version, edge.reader.age_ms()) if request.path == HEALTH_PATH else None
+    return answer(request, served.evaluator, None, standing)
 
 
 prepare_in_lambda()

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from config_sync import ir, words
+from config_sync import ir, later_fields, words
 from config_sync.convert.outcomes import Data, Labels, attribute_data, expression_data, in_bucket_data, truth_word
 from config_sync.diagnostics import Diagnostics
 from config_sync.frontends.native.buckets import Hashing
@@ -37,7 +37,6 @@ _SHORT: dict[str, tuple[str, ...]] = {
     "contains_any": ("contains_any", "contains_none"),
     "version": ("semver_eq", "semver_ne", "semver_gt", "semver_gte", "semver_lt", "semver_lte"),
 }
-_NUMBERED = ("equal", "one_of", "less", "less_equal", "greater", "greater_equal")  # whose operands are rows of numbers
 _WITHOUT_VALUE = ("exists", "not_exists")
 _NO_SCOPE = Scope(Hashing(2, ir.TARGETING_KEY, ""))
 
@@ -76,8 +75,7 @@ class ConditionWriter:
         if isinstance(condition, ir.Prerequisite):
             labels = self._labels.get(condition.flag, {})
             names = [labels.get(name, name) for name in condition.variants]
-            error = {} if condition.error == ir.FALSE else {"error": truth_word(condition.error)}
-            return {"prerequisite": {"flag": condition.flag, "variants": names} | error}
+            return {"prerequisite": {"flag": condition.flag, "variants": names, **later_fields.written(condition)}}
         if isinstance(condition, ir.Truthy):
             return {"expression": expression_data(condition.expression)}
         raise ValueError(f"a condition that the native dialect can't write: {condition!r}")
@@ -86,7 +84,7 @@ class ConditionWriter:
 def test_data(test: ir.Test) -> Data:
     """A test in its short form, if one gives just this test, else in the exact form."""
     source = None if test.attribute is None else attribute_data(test.attribute)
-    value = to_json(test.operator, _storable(test.operand) if test.operator in _NUMBERED else test.operand)
+    value = to_json(test.operator, _storable(test.operand))
     short = _short_form(test, source, value)
     if short is not None:
         return short
@@ -98,9 +96,11 @@ def test_data(test: ir.Test) -> Data:
         data["compare"] = words.word_of(words.COMPARISONS, test.compare)
     if test.mode:
         data["mode"] = words.mode_words(test.operator, test.mode)
-    data |= {flag: True for flag in ("negate", "text_only") if getattr(test, flag)}
+    if test.negate:
+        data["negate"] = True
     truths = (("missing", test.missing), ("mistyped", test.mistyped))
-    return data | {name: truth_word(truth) for name, truth in truths if truth != ir.FALSE}
+    data |= {name: truth_word(truth) for name, truth in truths if truth != ir.FALSE}
+    return data | later_fields.written(test)
 
 
 def _short_form(test: ir.Test, source: str | Data | None, value: Any) -> Data | None:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Any
 
-from config_sync import ir, words
+from config_sync import ir, later_fields, words
 from config_sync.convert.conditions import ConditionWriter
 from config_sync.convert.outcomes import Data, Labels, outcome_data
 from config_sync.passes.normalise import ALWAYS, simplify
@@ -21,21 +22,20 @@ def labels_of(flag: ir.Flag) -> Labels:
 
     Hidden names keep their order among themselves: rows of equal names stay in their places.
     """
-    labels = {variant.name: variant.name for variant in flag.variants if _is_shown(variant.name)}
+    labels = {variant.name: variant.name for variant in flag.variants if _is_itself(variant.name)}
     taken = set(labels)
-    hidden = sorted(variant.name for variant in flag.variants if not _is_shown(variant.name))
-    for place, name in enumerate(hidden):
-        wanted = name[1:] if name else _NAMELESS
-        following = hidden[place + 1] if place + 1 < len(hidden) else None
-        ordered = following is None or _HIDDEN + wanted < following
-        fits = bool(wanted) and ordered and wanted not in taken and _is_shown(wanted)
-        labels[name] = wanted if fits else name
+    others = sorted(variant.name for variant in flag.variants if not _is_itself(variant.name))
+    for name, following in zip_longest(others, others[1:]):
+        wanted = name.partition(_HIDDEN)[2] if name else _NAMELESS
+        ordered = name != "" or following is None or _HIDDEN + wanted < following
+        labels[name] = wanted if wanted and ordered and wanted not in taken and _is_itself(wanted) else name
         taken.add(labels[name])
     return labels
 
 
-def _is_shown(name: str) -> bool:
-    return ir.reported_name(name) != ""
+def _is_itself(name: str) -> bool:
+    """Whether a variant is reported by the name that it has in the IR; else what follows a NUL in it isn't told."""
+    return name != "" and ir.reported_name(name) == name
 
 
 def flag_data(flag: ir.Flag, labels: Labels, writer: ConditionWriter) -> Data:
@@ -48,9 +48,15 @@ def flag_data(flag: ir.Flag, labels: Labels, writer: ConditionWriter) -> Data:
         data["enabled"] = False
     data["type"] = _type_of(variant.value for variant in flag.variants)
     data["variants"] = {labels[variant.name]: variant.value for variant in sorted(flag.variants, key=lambda item: item.name)}
-    unnamed = sorted(label for name, label in labels.items() if not _is_shown(name) and label != name)
+    renamed = {label: ir.reported_name(name) for name, label in sorted(labels.items()) if label != name}
+    unnamed = sorted(label for label, shown in renamed.items() if not shown)
     if unnamed:
         data["unnamed"] = unnamed
+    if len(unnamed) < len(renamed):
+        data["reported_as"] = {label: shown for label, shown in renamed.items() if shown}
+    traits = {labels[variant.name]: later_fields.written(variant) for variant in flag.variants}
+    if any(traits.values()):
+        data["variant_fields"] = {label: more for label, more in sorted(traits.items()) if more}
     default = outcome_data(flag.default, labels)
     data["default"] = default["variant"] if default.keys() == {"variant"} else default
     if not stopped and _says_reason(flag):
@@ -60,7 +66,7 @@ def flag_data(flag: ir.Flag, labels: Labels, writer: ConditionWriter) -> Data:
         data["rules"] = [_rule_data(rule, ids[rule.id] > 1, labels, writer) for rule in flag.rules]
     if flag.metadata:
         data["metadata"] = dict(sorted(flag.metadata.items()))
-    return data
+    return data | later_fields.written(flag)
 
 
 def _says_reason(flag: ir.Flag) -> bool:
@@ -87,4 +93,4 @@ def _rule_data(rule: ir.Rule, shared_id: bool, labels: Labels, writer: Condition
     usual = codes.REASON_SPLIT if isinstance(rule.outcome, ir.Split) else codes.REASON_TARGETING_MATCH
     if rule.reason != usual:
         data["reason"] = words.word_of(words.REASONS, rule.reason)
-    return data
+    return data | later_fields.written(rule)

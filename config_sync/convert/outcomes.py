@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config_sync import ir, words
+from config_sync import ir, later_fields, words
 from config_sync.frontends.native.buckets import attribute as short_attribute
 from config_sync.frontends.native.question import ATTRIBUTE_NAME, MAX_ATTRIBUTE_NAME
 from evaluator.snapshot import opcodes as codes
@@ -17,20 +17,17 @@ _SEEDED = (codes.HASH_MURMUR3_32,)
 def attribute_data(attribute: ir.Attribute) -> str | Data:
     """A name alone where that means the same, else everything that it is."""
     name = attribute.name
-    if len(name) <= MAX_ATTRIBUTE_NAME and ATTRIBUTE_NAME.fullmatch(name) and short_attribute(name) == attribute:
+    more = later_fields.written(attribute)
+    if not more and len(name) <= MAX_ATTRIBUTE_NAME and ATTRIBUTE_NAME.fullmatch(name) and short_attribute(name) == attribute:
         return name
     data: Data = {"name": name}
     if attribute.path:
         data["path"] = list(attribute.path)
     if attribute.fallback is not None:
         data["fallback"] = attribute_data(attribute.fallback)
-    data |= {
-        flag: True for flag in ("empty_is_missing", "null_is_missing", "path_only", "map_names") if getattr(attribute, flag)
-    }
-    if attribute.guard is not None:
-        guard, equals, or_missing = attribute.guard
-        data["guard"] = {"attribute": attribute_data(guard), "equals": equals} | ({"or_missing": True} if or_missing else {})
-    return data
+    if attribute.empty_is_missing:
+        data["empty_is_missing"] = True
+    return data | more
 
 
 def expression_data(node: ir.Expression) -> Any:
@@ -63,7 +60,7 @@ def bucketing_data(how: ir.Bucketing) -> Data:
     data["by"] = {"expression": expression_data(how.source)} if computed else attribute_data(how.source)  # type: ignore[arg-type]
     if how.unit != codes.UNIT_TEXT:
         data["unit"] = words.word_of(words.UNITS, how.unit)
-    return data
+    return data | later_fields.written(how)
 
 
 def truth_word(truth: int) -> bool | str:
@@ -76,7 +73,7 @@ def in_bucket_data(condition: ir.InBucket) -> Data:
     data: Data = {"bucketing": bucketing_data(condition.bucketing), "buckets": [list(pair) for pair in condition.ranges]}
     if condition.missing != ir.FALSE:
         data["missing"] = truth_word(condition.missing)
-    return {"in_bucket": data}
+    return {"in_bucket": data | later_fields.written(condition)}
 
 
 # --- outcomes ---------------------------------------------------------------------------------------------------------
@@ -101,12 +98,13 @@ def _split_data(split: ir.Split, labels: Labels) -> Data:
         data["past_end"] = words.word_of(words.ENDS, split.past_end)
     if split.fallback is not None:
         data["fallback"] = labels[split.fallback]
-    return data
+    return data | later_fields.written(split)
 
 
 def _range_data(item: ir.Range, labels: Labels) -> Data:
+    more = later_fields.written(item)
     if item.variant is None:
-        return {"to": item.last, "no_answer": True}
+        return {"to": item.last, "no_answer": True, **more}
     if item.variant == ir.NEXT_RULE:
-        return {"to": item.last, "next_rule": True}
-    return {"to": item.last, "variant": labels[item.variant]}
+        return {"to": item.last, "next_rule": True, **more}
+    return {"to": item.last, "variant": labels[item.variant], **more}

@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
+from config_sync import ir
 from config_sync.frontends.native import models, models_exact
 from config_sync.frontends.native.operators import ALIASES, OPERATORS
+from config_sync.later_fields import Kind, later_fields
 
 Schema = dict[str, Any]
 
@@ -19,7 +21,6 @@ _EXACT = (models_exact.ExactTest, models_exact.InBucketOf, models_exact.Prerequi
 _CONDITIONS = _SHORT + _EXACT
 _EXACT_PARTS = (
     models_exact.AttributePath,
-    models_exact.Guard,
     models_exact.Bucketing,
     models_exact.InBucket,
     models_exact.NeededAnswer,
@@ -37,6 +38,17 @@ _SECTIONS = {
     "flags": ("Flag", "flags by key"),
     "experiments": ("Experiment", "experiments by key"),
 }
+_IN_THE_IR: dict[Kind, type[msgspec.Struct]] = {
+    ir.Attribute: models_exact.AttributePath,
+    ir.Bucketing: models_exact.Bucketing,
+    ir.Test: models_exact.ExactTest,
+    ir.Prerequisite: models_exact.NeededAnswer,
+    ir.InBucket: models_exact.InBucket,
+    ir.Range: models_exact.BucketRange,
+    ir.Split: models_exact.BucketSplit,
+    ir.Rule: models.Rule,
+    ir.Flag: models.FullFlag,
+}
 _FULL_ONLY = ("type", "default", "off", "rules", "split")
 
 
@@ -51,6 +63,8 @@ def native_schema() -> Schema:
     _, defs = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     for schema in defs.values():
         _open_for_extensions(schema)
+    for kind, model in _IN_THE_IR.items():
+        defs[model.__name__]["properties"] |= {name: {} for name in later_fields(kind)}
     document = defs.pop("Document")
     defs["SimpleFlag"]["not"] = {"anyOf": [{"required": [name]} for name in _FULL_ONLY]}
     defs |= _unions()

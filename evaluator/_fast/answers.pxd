@@ -16,5 +16,6 @@ cdef class Evaluation:
 
 
 cdef object flag_metadata(Program p, uint32_t index)
-cdef list texts_of(object keys)
+cdef list texts_of(object keys, bint once)
 cdef bytes render_all(Program p, Frame* frame, bint opened)
+cdef object recalled(Program p, const Answer* answer, object key, object make)

@@ -1,14 +1,15 @@
 """What comes out: ``Evaluation``, which stays integers until it is read, and the JSON of an OFREP bulk response."""
 
 cimport cython
+from cpython.object cimport PyObject
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
 from evaluator._fast.generated cimport *
 from evaluator._fast.frames cimport Frame
-from evaluator._fast.program cimport Fragment, Program, VariantValue
+from evaluator._fast.program cimport Fragment, Program, Recalled, VariantValue
 from evaluator._fast.values cimport fresh_copy
 from evaluator._fast.walk cimport Answer, ask_in
 
@@ -16,6 +17,7 @@ from evaluator.reasons import DETAILS, ERROR_CODES, MESSAGES, WORDS
 
 cdef extern from "Python.h":
     object PyUnicode_FromObject(object o)
+    int PyUnicode_CheckExact(PyObject* o)
 
 cdef enum:
     WORD_COUNT = 5
@@ -163,13 +165,73 @@ cdef inline Fragment* fragment_of(Program p, const Answer* answer) except? NULL:
     return fragment if fragment.owner == answer.flag else NULL
 
 
-cdef list texts_of(object keys):
-    """The strings among the keys, once each; a single string is one key; what can't be iterated holds none."""
-    try:
-        found = [keys] if isinstance(keys, str) else list(keys)
-    except Exception:
-        return []
-    return list(dict.fromkeys([PyUnicode_FromObject(key) for key in found if isinstance(key, str)]))
+cdef bint are_plain_texts(list keys):
+    for key in keys:
+        if not PyUnicode_CheckExact(<PyObject*>key):
+            return False
+    return True
+
+
+cdef list texts_of(object keys, bint once):
+    """The strings among the keys, or ``once`` each; a single string is one key; what can't be iterated holds none."""
+    if type(keys) is not list or not are_plain_texts(<list>keys):
+        try:
+            found = [keys] if isinstance(keys, str) else list(keys)
+        except Exception:
+            return []
+        keys = [PyUnicode_FromObject(key) for key in found if isinstance(key, str)]
+    return list(dict.fromkeys(keys)) if once else keys
+
+
+cdef int new_maker(Program p, object make) except -1:
+    """Forgets what another ``make`` made; only when all is new does any of it go, since its end may be a caller's code."""
+    cdef Recalled* recent = <Recalled*>calloc(p.counts[SECTION_FLAGS] + <size_t>1, sizeof(Recalled))
+    if recent == NULL:
+        raise MemoryError
+    old_maker, old = p.maker, p.made
+    free(p.recent)
+    p.recent = recent
+    p.made = {}
+    p.maker = make
+    return 0
+
+
+cdef Evaluation evaluation_of(Program p, const Answer* answer, object key):
+    cdef Evaluation made = Evaluation.__new__(Evaluation)
+    made.program = p
+    made.answer = answer[0]
+    if answer.flag == NONE:
+        made.unknown_key = PyUnicode_FromObject(key) if isinstance(key, str) else ""
+    return made
+
+
+cdef object recalled(Program p, const Answer* answer, object key, object make):
+    """``make`` of the evaluation, from memory where this flag gave this variant for this reason before.
+
+    Memory ends with the snapshot, or when another ``make`` is handed in; it has no entry for keys that no flag has.
+    """
+    cdef Recalled* recent
+    cdef uint64_t mark
+    if answer.flag == NONE:
+        return make(evaluation_of(p, answer, key))
+    if p.maker is not make:
+        new_maker(p, make)
+    recent = &p.recent[answer.flag]
+    if recent.told != NULL and recent.variant == answer.variant and recent.reason == answer.reason:
+        return <object>recent.told
+    mark = 0 if answer.variant == NONE else <uint64_t>answer.variant + 1
+    mark = (answer.flag * (<uint64_t>p.counts[SECTION_VARIANTS] + 1) + mark) << 5 | answer.reason
+    told = p.made.get(mark, p)
+    if told is p:
+        told = make(evaluation_of(p, answer, key))
+        if p.maker is not make:  # another thread's, or `make` has asked with another one
+            return told
+        told = p.made.setdefault(mark, told)
+    recent = &p.recent[answer.flag]
+    recent.told = <PyObject*>told  # held by `made`, which forgets nothing
+    recent.variant = answer.variant
+    recent.reason = answer.reason
+    return told
 
 
 cdef bytes render_all(Program p, Frame* frame, bint opened):

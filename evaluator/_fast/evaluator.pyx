@@ -6,8 +6,9 @@ milliseconds; left out, the wall clock is read, once a call, if a rule asks for 
 
 from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t, uint32_t
+from libc.stdlib cimport calloc, free
 
-from evaluator._fast.answers cimport Evaluation, flag_metadata, render_all, texts_of
+from evaluator._fast.answers cimport Evaluation, flag_metadata, recalled, render_all, texts_of
 from evaluator._fast.frames cimport Frame, as_dict, close_frame, open_frame
 from evaluator._fast.generated cimport *
 from evaluator._fast.load cimport load
@@ -82,6 +83,16 @@ cdef class Evaluator:
         cdef uint32_t index = find(p, key)
         return None if index == NONE else flag_metadata(p, index)
 
+    def variant_value(self, key, variant):
+        """The value of the flag's variant of this name; None if there is none."""
+        cdef Program p = self.program
+        cdef uint32_t i, index = find(p, key)
+        if index != NONE:
+            for i in range(p.flags[index].first_variant, p.flags[index].first_variant + p.flags[index].variant_count):
+                if p.names[p.variants[i].name] == variant and variant:
+                    return None if p.variants[i].value == NONE else fresh_copy(<object>p.variant_values[i].value)
+        return None
+
     def boolean(self, key, context, default, now=None):
         """The flag's boolean for this context; ``default`` if there is no answer or it is of another type."""
         cdef Program p = self.program
@@ -138,7 +149,7 @@ cdef class Evaluator:
         cdef Frame frame
         cdef uint32_t index, count = p.counts[SECTION_FLAGS]
         cdef Evaluation made
-        wanted = None if keys is None else texts_of(keys)
+        wanted = None if keys is None else texts_of(keys, True)
         cdef dict answers = dict_presized(count if wanted is None else len(wanted))
         if not PyDict_CheckExact(<PyObject*>context):
             context = as_dict(context)
@@ -176,6 +187,47 @@ cdef class Evaluator:
         finally:
             if opened:
                 close_frame(&frame)
+
+    def recall(self, key, context, make, now=None):
+        """What ``make`` says of ``evaluate(key, context, now)``: asked once for a flag's variant and reason, then remembered."""
+        cdef Program p = self.program
+        cdef Answer answer
+        ask(p, key, context, now, &answer)
+        return recalled(p, &answer, key, make)
+
+    def recall_all(self, keys, context, make, now=None):
+        """``recall`` for each of ``keys``, once each: a list in their order."""
+        cdef Program p = self.program
+        cdef Frame frame
+        cdef Answer answer
+        cdef uint32_t index
+        cdef list told = []
+        cdef dict unknown = {}
+        cdef uint8_t* seen
+        if not PyDict_CheckExact(<PyObject*>context):
+            context = as_dict(context)
+        keys = texts_of(keys, False)
+        seen = <uint8_t*>calloc(p.counts[SECTION_FLAGS] + <size_t>1, 1)
+        if seen == NULL:
+            raise MemoryError
+        cdef bint opened = context is not None and open_frame(p, &frame, <PyObject*>context, <PyObject*>now)
+        try:
+            for key in <list>keys:
+                index = find(p, key)
+                if index != NONE:
+                    if not seen[index]:
+                        seen[index] = 1
+                        ask_in(p, &frame, opened, index, &answer)
+                        told.append(recalled(p, &answer, key, make))
+                elif key not in unknown:
+                    unknown[key] = None
+                    refuse(&answer, NONE, REASON_FLAG_NOT_FOUND)
+                    told.append(recalled(p, &answer, key, make))
+        finally:
+            free(seen)
+            if opened:
+                close_frame(&frame)
+        return told
 
     def explain(self, key, context, now=None):
         """The same walk, step by step: an ``Explanation`` (evaluator/explain.py)."""

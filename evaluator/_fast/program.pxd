@@ -33,6 +33,12 @@ cdef struct Fragment:
     uint32_t owner  # the flag it was rendered for
 
 
+cdef struct Recalled:
+    PyObject* told  # held by the program's `made`; NULL for nothing yet
+    uint32_t variant
+    uint32_t reason
+
+
 cdef class Program:
     """One verified snapshot: pointers into its bytes, and Python objects for what is handed out."""
 
@@ -65,6 +71,9 @@ cdef class Program:
     cdef uint32_t key_mask
     cdef Fragment* fragments  # JSON items, made on first use (evaluator.pyx)
     cdef Py_ssize_t fragment_count
+    cdef object maker  # of `recall`, and what it made, by a number for flag, variant and reason
+    cdef dict made
+    cdef Recalled* recent  # per flag, what was last recalled of it
     cdef bytes metadata_json  # `,"metadata":{...}` of the flag set, or empty; made on first use
 
     cdef uint32_t find_other(self, object key) noexcept

@@ -221,6 +221,7 @@ cdef class Program:
             for i in range(self.fragment_count):
                 free(self.fragments[i].data)
         free(self.fragments)
+        free(self.recent)
         free(self.state)
         free(self.names_by_attribute)
         free(self.variant_values)

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from evaluator._pure.evaluation import Evaluation, variant_value
 from evaluator._pure.load import load
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Evaluation", "Evaluator"]
 
 _NO_VALUE = object()
+T = TypeVar("T")
 
 Context = Mapping[str, Any] | None
 Now = int | float | None  # milliseconds since the epoch; None = the wall clock, read only if something asks
@@ -69,6 +70,18 @@ class Evaluator:
         """The flag's metadata; None if it has none, or isn't there."""
         row = row_of(self._program, key)
         return None if row is None else self._program.flag_metadata(row)
+
+    def variant_value(self, key: str, variant: str) -> Any:
+        """The value of the flag's variant of this name, a fresh copy; None if there is no such variant, or it has none."""
+        program = self._program
+        row = row_of(program, key)
+        if row is None or not variant:
+            return None
+        flag = program.flags[row]
+        for index in range(flag.first_variant, flag.first_variant + flag.variant_count):
+            if program.variant_names[program.variants[index].name] == variant:
+                return fresh_copy(variant_value(program, index))
+        return None
 
     # --- typed questions: the value, or the default handed in -------------------------------------------------------------
 
@@ -127,11 +140,40 @@ class Evaluator:
         items = (_json_item(program, row, _answer_row(program, row, view)) for row in range(len(program.flags)))
         return b'{"flags":[' + b",".join(items) + b"]" + _json_metadata(program) + b"}"
 
+    def recall(self, key: str, context: Context, make: Callable[[Evaluation], T], now: Now = None) -> T:
+        """What ``make`` says of the flag's answer: asked once for a flag's variant and reason, then remembered.
+
+        So it must depend on nothing else of the answer (rule, bucket). Memory ends with the snapshot, or when another ``make``
+        is handed in; of keys that no flag has nothing is remembered. Raises what ``make`` raises.
+        """
+        program = self._program
+        flag_key, row, answer = _answer(program, key, context, now)
+        return _recalled(program, make, flag_key, row, answer)
+
+    def recall_all(self, keys: Iterable[str], context: Context, make: Callable[[Evaluation], T], now: Now = None) -> list[T]:
+        """``recall`` for each of ``keys``, once each: a list in their order."""
+        program = self._program
+        view = make_view(context, now)
+        rows = [(key, program.row_of.get(key)) for key in _strings(keys)]
+        return [_recalled(program, make, key, row, _answer_row(program, row, view)) for key, row in rows]
+
     def explain(self, key: str, context: Context, now: Now = None) -> Explanation:
         """The flag's answer, and every step that led to it."""
         from evaluator.explain import explain
 
         return explain(self._program, key, context, now)
+
+
+def _recalled(program: Program, make: Callable[[Evaluation], T], flag_key: str, row: int | None, answer: Answer) -> T:
+    if program.recalled[0] is not make:
+        program.recalled = (make, {})
+    known: dict[Any, T] = program.recalled[1]
+    mark = (row, answer.variant, answer.reason)
+    if row is None:
+        return make(Evaluation(program, flag_key, row, answer))
+    if mark not in known:
+        known[mark] = make(Evaluation(program, flag_key, row, answer))
+    return known[mark]
 
 
 def _answer(program: Program, key: object, context: object, now: object) -> tuple[str, int | None, Answer]:

@@ -11,8 +11,11 @@ from evaluator._pure import rows
 class Program:
     """The tables of one snapshot, decoded: lists of rows by section name, the byte sections as bytes, the body's lists.
 
-    ``unsupported[row]`` says that a flag uses a code this core doesn't know. Immutable once loaded.
+    ``unsupported[row]`` says that a flag uses a code this core doesn't know. Immutable once loaded, but for ``recalled``: what
+    ``Evaluator.recall`` was last told to make, and what that made by flag, variant and reason.
     """
+
+    recalled: tuple[Any, dict[Any, Any]] = (None, {})
 
     version: str
     meta: dict[str, Any]

@@ -57,6 +57,9 @@ DOCUMENTS: list[tuple[str, Any]] = [
     ("flagd", {"$schema": "x", "flags": [{"key": "f", **FLAGD}], "$evaluators": {}, "metadata": {}}),
     ("eppo", {"createdAt": "2024", "format": "SERVER", "environment": {"name": "Test"}, "flags": {"f": EPPO}}),
     ("launchdarkly", {"flags": {"f": LAUNCHDARKLY}, "segments": {}}),
+    ("powertools", {"version": "1", "flags": {"a": {"name": "a"}}, "values": {"a": {"enabled": True}}}),
+    ("powertools", {"version": "1", "flags": {"a": {"name": "a"}}, "values": {"a": {"_variants": [{"enabled": True}]}}}),
+    ("powertools", {"a": {"_variants": [{"name": "on", "enabled": True}]}}),
     ("launchdarkly", {"flags": {"f": {"on": False, "variations": [1], "fallthrough": {"variation": 0}}}}),
     ("growthbook", {"features": {"f": GROWTHBOOK, "g": {}}, "savedGroups": {}}),
     ("growthbook", {"features": {"g": {}}}),
@@ -83,7 +86,6 @@ DOCUMENTS: list[tuple[str, Any]] = [
 UNKNOWN = [
     {"name": "a-package", "version": "1.0.0", "dependencies": {"left": "1"}},
     {"flags": {"f": {"typ": "boolean"}}},
-    {"flags": {"a": {"name": "a"}}, "values": {"a": {"enabled": True}}, "version": "1"},  # AppConfig's own feature flags
     {"features": {"f": 5}},
     {"f": True},
     {"features": {"f": {"enabled": True}}},

@@ -144,6 +144,75 @@ def test_evaluations_compare_by_value(evaluator: Any) -> None:
     assert evaluator.evaluate("map", {}) == evaluator.evaluate("map", {})
 
 
+def test_what_is_recalled_was_made_of_such_an_answer(evaluator: Any) -> None:
+    made: list[Any] = []
+
+    def make(answer: Any) -> tuple[Any, ...]:
+        made.append(answer)
+        return answer.flag_key, answer.value, answer.variant, answer.reason_code, len(made)
+
+    contexts: list[Any] = [{"country": "US"}, {"country": "CA"}, {}, *({"targetingKey": f"u{number}"} for number in range(20))]
+    keys = [*evaluator.flag_keys(), "targeted"]
+    for context in contexts:
+        answers = evaluator.evaluate_all(context)
+        told = evaluator.recall_all(keys, context, make)
+        assert [one[:4] for one in told] == [
+            (answer.flag_key, answer.value, answer.variant, answer.reason_code) for answer in answers.values()
+        ]
+        assert [evaluator.recall(key, context, make) for key in answers] == told, "the very same, made once"
+    assert len(made) == len(VALUES) + 4, "the targeted one answers in four ways"
+    assert evaluator.recall("bool", {}, lambda _: "another") == "another"
+    assert evaluator.recall("bool", {}, make)[4] == len(VALUES) + 5, "and that forgot the first"
+
+
+def test_nothing_is_remembered_of_keys_that_no_flag_has(evaluator: Any) -> None:
+    made: list[Any] = []
+
+    def make(answer: Any) -> Any:
+        made.append((answer.flag_key, answer.error_code))
+        return made[-1]
+
+    keys: Any = ["nope", "bool", "nope", "other", 5, "bool"]
+    assert evaluator.recall_all(keys, {}, make) == [("nope", "FLAG_NOT_FOUND"), ("bool", None), ("other", "FLAG_NOT_FOUND")]
+    evaluator.recall_all(keys, {}, make)
+    assert len(made) == 5
+    assert evaluator.recall(5, {}, make) == ("", "FLAG_NOT_FOUND")
+    assert evaluator.recall_all("bool", {}, make) == [("bool", None)]
+    assert evaluator.recall_all(5, {}, make) == []
+    assert evaluator.recall_all(["bool"], "no context", make) == [("bool", "INVALID_CONTEXT")]
+
+
+def test_a_make_that_fails_or_asks_again_does_no_harm(evaluator: Any) -> None:
+    def fail(answer: Any) -> Any:
+        raise RuntimeError(answer.flag_key)
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="bool"):
+            evaluator.recall("bool", {}, fail)
+        with pytest.raises(RuntimeError, match="bool"):
+            evaluator.recall_all(["bool", "text"], {}, fail)
+
+    def asks(answer: Any) -> Any:
+        return [answer.flag_key, evaluator.recall("text", {}, lambda inner: [inner.flag_key])]
+
+    def again(answer: Any) -> Any:
+        return [answer.flag_key, [] if answer.flag_key == "text" else evaluator.recall("text", {}, again)]
+
+    for _ in range(3):
+        assert evaluator.recall_all(["bool", "int"], {}, asks) == [["bool", ["text"]], ["int", ["text"]]]
+        assert evaluator.recall("bool", {}, again) == ["bool", ["text", []]]
+
+
+def test_the_value_of_any_variant(evaluator: Any) -> None:
+    assert [evaluator.variant_value("targeted", name) for name in ("on", "off", "other", "")] == [True, False, None, None]
+    assert [evaluator.variant_value(key, "only") for key in VALUES] == list(VALUES.values())
+    evaluator.variant_value("map", "only")["a"].clear()
+    assert evaluator.variant_value("map", "only") == VALUES["map"]
+    assert evaluator.variant_value("nope", "on") is None
+    for wrong in (5, None, ["x"]):
+        assert evaluator.variant_value(wrong, "on") is evaluator.variant_value("targeted", wrong) is None
+
+
 def test_evaluations_are_read_only(evaluator: Any) -> None:
     found = evaluator.evaluate("targeted", {"country": "US"})
     for name in ("flag_key", "value", "variant", "reason", "rule", "bucket", "snapshot_version", "metadata", "other"):

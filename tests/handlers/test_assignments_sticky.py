@@ -229,6 +229,15 @@ def test_a_variant_that_is_gone_is_still_the_stored_one(aws: Aws, table: str) ->
     assert (variant(answer), answer.payload) == ("old", None)
 
 
+def test_a_stored_variant_that_would_not_be_chosen_now_has_its_payload_of_now(aws: Aws, table: str) -> None:
+    old = [{"key": "a", "allocation": 1.0, "payload": {"v": 1}}, {"key": "b", "allocation": 0.0, "payload": {"v": 2}}]
+    new = [{"key": "a", "allocation": 0.0, "payload": {"v": 3}}, {"key": "b", "allocation": 1.0, "payload": {"v": 4}}]
+    first = assigner(client(aws), table).assign(evaluator(experiment(variants=old)), "user-1", "checkout", None)
+    assert (variant(first), first.payload) == ("a", {"v": 1})
+    answer = assigner(client(aws), table).assign(evaluator(experiment(variants=new)), "user-1", "checkout", None)
+    assert (variant(answer), answer.payload) == ("a", {"v": 3})
+
+
 def test_a_variant_without_a_payload_has_none() -> None:
     assert assigner(PlayedClient()).assign(evaluator(experiment()), "user-1", "checkout", None).payload is None
 

@@ -98,7 +98,8 @@ def test_bat_07_flt_01_all_flags_are_tracked_together(switches: Any) -> None:
     assert request.evaluated is not None
     user_id, context, rows = request.evaluated
     assert (user_id, context) == ("u1", {"targetingKey": "u1"})
-    assert [row[:4] for row in rows] == [
+    said = [json.loads(f"{{{row}}}") for row in rows]
+    assert [(row["flag_key"], row["flag_id"], row["enabled"], row["reason"]) for row in said] == [
         ("split", "flag_7", True, "enabled"),
         ("off", "flag_2", False, "flag_disabled"),
         ("trial", "exp_1", True, "enabled"),

@@ -15,6 +15,7 @@ from handlers import _edge, _snapshots, flags
 from handlers._edge import ConfigurationError, NoTelemetry, NoTracker, prepare
 from handlers._http import SECURITY_HEADERS
 from handlers._ofrep import FLAGS_PATH, HEALTH_PATH
+from handlers._outcome import properties_of
 from handlers.flags import BATCH_PATH, EVALUATE_PATH, get_evaluator, handler, reset_evaluator
 from tests.conftest import spec_data
 from tests.handlers.conftest import Configure
@@ -137,12 +138,13 @@ def test_flh_12_the_request_id_comes_back_and_goes_everywhere(switches: Path) ->
         assert call(document)[2]["X-Request-Id"] == expected
         (tracked_id, tracked_ip, rest), ended = told
         assert (tracked_id, tracked_ip) == (expected, ip)
-        assert rest == ("u1", {"targetingKey": "u1"}, [("on", "flag_1", True, "enabled", None)])
-        assert ended[0] == 77 and ended[2:6] == (expected, ip, "flag", 200)
-        assert ended[8:11] == ("enabled", "on", None)
+        assert rest == ("u1", {"targetingKey": "u1"}, [properties_of("on", "flag_1", True, "enabled", None)])
+        started, _, request, status = ended[:4]
+        assert (started, status, request.request_id, request.source_ip) == (77, 200, expected, ip)
+        assert request.account == ("flag", "enabled", "on", None)
     told.clear()
     call(get(user_id="u1"))
-    assert [len(one) for one in told] == [13], "a refusal is logged and not tracked"
+    assert [one[3] for one in told] == [400], "a refusal is logged and not tracked"
 
 
 def test_flt_02_a_failure_of_tracking_costs_no_answer(switches: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from handlers._context import MAX_KEYS
 from handlers._http import MAX_BODY_BYTES, Request
+from handlers._outcome import properties_of
 from handlers.flags import EVALUATE_PATH, single
 from tests.handlers.switches import DOCUMENT, ask, compiled, document_of, error_of, flag
 
@@ -314,7 +315,7 @@ def test_flt_01_what_tracking_is_told(switches: Any) -> None:
     )
     single(request, switches)
     context = {"country": "US", "targetingKey": "u1"}
-    assert request.evaluated == ("u1", context, [("split", "flag_7", True, "enabled", "treatment")])
+    assert request.evaluated == ("u1", context, [properties_of("split", "flag_7", True, "enabled", "treatment")])
     assert request.account == ("flag", "enabled", "split", None)
 
 

@@ -92,7 +92,7 @@ def test_an_unforeseen_error_is_reported_and_its_text_stays_inside() -> None:
         def snapshot_version(self) -> str:
             raise RuntimeError("table users in 10.0.0.7 is locked")
 
-        def evaluate(self, *_: object) -> object:
+        def recall(self, *_: object) -> object:
             return self.snapshot_version
 
     errors: list[BaseException] = []

@@ -1,4 +1,4 @@
-"""What is told of answers is kept from one question to the next: it must always be what the answer itself would say."""
+"""What is told of answers is remembered from one question to the next: it must always be what the answer itself would say."""
 
 from types import ModuleType
 from typing import Any
@@ -7,8 +7,7 @@ import pytest
 
 from config_sync import ir
 from evaluator.snapshot import opcodes as codes
-from handlers import _outcome
-from handlers._outcome import Tellings, Told, ofrep_text, row_of
+from handlers._outcome import Told, ofrep_text, properties_of, row_of
 from tests.handlers.flags import FLAGS, constant, rule, snapshot_of
 from tests.handlers.switches import DOCUMENT, compiled
 
@@ -21,7 +20,7 @@ CONTEXTS: list[dict[str, Any]] = [
 
 
 def parts(told: Told) -> tuple[Any, ...]:
-    return told.row, told.detail, told.member, told.rest, told.ofrep
+    return told.row, told.detail, told.error_code, told.member, told.rest, told.ofrep
 
 
 def unnamed(key: str, first: Any, second: Any) -> ir.Flag:
@@ -41,43 +40,22 @@ def projects() -> list[bytes]:
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_bat_05_what_is_kept_is_what_would_be_made_anew(implementation: ModuleType, number: int) -> None:
     evaluator = implementation.Evaluator(projects()[number])
-    tellings = Tellings()
     keys = [*evaluator.flag_keys(), "nope"]
     for _ in range(3):
         for context in CONTEXTS:
-            answers = list(evaluator.evaluate_all(context, keys).values())
-            assert [parts(told) for told in tellings.of(answers)] == [parts(Told(answer)) for answer in answers]
-            assert [told.row for told in tellings.of(answers)] == [row_of(answer) for answer in answers]
+            answers = evaluator.evaluate_all(context, keys)
+            anew = {key: parts(Told(answer)) for key, answer in answers.items()}
+            assert [parts(told) for told in evaluator.recall_all(keys, context, Told)] == list(anew.values())
+            assert {key: parts(evaluator.recall(key, context, Told)) for key in keys} == anew
+            assert [told[0] for told in anew.values()] == [properties_of(*row_of(answer)) for answer in answers.values()]
 
 
 def test_another_snapshot_has_nothing_of_the_last_ones(implementation: ModuleType) -> None:
-    """A version is swapped in while answers of the one before are still on their way."""
-    tellings, evaluator = Tellings(), implementation.Evaluator(snapshot_of(constant("f", "old", metadata={"flag_id": "1"})))
-    [before] = [evaluator.evaluate("f", {})]
-    assert '"old"' in tellings.of([before])[0].ofrep
+    evaluator = implementation.Evaluator(snapshot_of(constant("f", "old", metadata={"flag_id": "1"})))
+    assert '"old"' in evaluator.recall("f", {}, Told).ofrep
     evaluator.swap(snapshot_of(constant("f", "new", metadata={"flag_id": "2"})))
-    after = evaluator.evaluate("f", {})
-    for answer, value, flag_id in [(after, '"new"', "2"), (before, '"old"', "1"), (after, '"new"', "2")]:
-        [told] = tellings.of([answer])
-        assert value in told.ofrep and told.row[1] == flag_id
-
-
-def test_asg_23_memory_is_bounded(implementation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_outcome, "MOST_KEPT", 3)
-    keys = [f"f{number}" for number in range(10)]
-    evaluator = implementation.Evaluator(snapshot_of(*(constant(key, True) for key in keys), constant("long", "x" * 2_000)))
-    tellings = Tellings()
-
-    def kept() -> set[str]:
-        return {mark[0] for mark in tellings._kept[1]}
-
-    for key in keys:
-        tellings.of([evaluator.evaluate(key, {})])
-        assert 1 <= len(kept()) <= 4
-    tellings = Tellings()
-    tellings.of([evaluator.evaluate("nope", {}), evaluator.evaluate("long", {})])
-    assert kept() == set(), "neither keys of the clients' own nor long values"
-    assert tellings.of([]) == []
+    for told in (evaluator.recall("f", {}, Told), *evaluator.recall_all(["f"], {}, Told)):
+        assert '"new"' in told.ofrep and '"flag_id":"2"' in told.row
 
 
 def test_ofrep_texts_without_a_value(implementation: ModuleType) -> None:

@@ -16,6 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 import handlers._metrics as metrics_module
 from evaluator import IMPLEMENTATION
+from handlers._http import Request
 from handlers._log import ERROR, INFO, WARNING, Output
 from handlers._metrics import MOST_HELD, MOST_REASONS, emit, line, report
 from handlers._telemetry import LONGEST_HELD_NS, Telemetry
@@ -66,10 +67,12 @@ class Desk:
     def request(self, status: int = 200, microseconds: int = 8, context: Any = LAMBDA, **more: Any) -> None:
         started = self.telemetry.begin()
         self.monotonic += microseconds * 1000
-        given = {"served": SERVED, "age_ms": 120, "reasons": "enabled", "flag": "new-checkout", **more}
-        route = given.pop("route", "flag")
-        ids = given.pop("request_id", "6f0b"), given.pop("source_ip", "192.0.2.7")
-        self.telemetry.end(started, context, *ids, route, status, **given)
+        given = {"served": SERVED, "age_ms": 120, "reasons": "enabled", "flag": "new-checkout", "fields": None, **more}
+        request = Request("GET", "/")
+        request.request_id, request.source_ip = given.pop("request_id", "6f0b"), given.pop("source_ip", "192.0.2.7")
+        request.account = (given.pop("route", "flag"), given.pop("reasons"), given.pop("flag"), given.pop("fields"))
+        request.caller, request.user = given.pop("caller", ""), given.pop("user", None)
+        self.telemetry.end(started, context, request, status, **given)
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -645,7 +648,9 @@ def test_a_metric_that_cannot_be_written_costs_nothing(monkeypatch: pytest.Monke
 def test_in_a_process_of_its_own_lines_reach_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     telemetry = Telemetry.of_environment(os.environ)
     before = time.time_ns() // 1_000_000
-    telemetry.end(telemetry.begin(), None, "id", "192.0.2.7", "health", 200)
+    request = Request("GET", "/health", request_id="id", source_ip="192.0.2.7")
+    request.account = ("health", None, None, None)
+    telemetry.end(telemetry.begin(), None, request, 200)
     written = json.loads(capfd.readouterr().out)
     assert before <= written["_aws"]["Timestamp"] <= time.time_ns() // 1_000_000
     assert 0 <= written["duration_us"] < 60_000_000

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from config_sync import ir, words
+from config_sync import ir, later_fields, words
 from config_sync.frontends.native import models_exact as models
 from config_sync.frontends.native.buckets import attribute
 from config_sync.frontends.native.expressions import expression
@@ -31,6 +31,16 @@ def coded(value: Any, family: Mapping[Any, int], origin: Origin, notes: Notes) -
     return code or 0
 
 
+def later(kind: later_fields.Kind, data: Any, origin: Origin, notes: Notes) -> tuple[Any, dict[str, Any]]:
+    """The data without the fields that only the IR knows, and these fields; a wrong one is noted."""
+    try:
+        return later_fields.read(kind, data)
+    except ValueError as error:
+        name, message = error.args
+        notes.error("WRONG-TYPE", message, origin.child(name))
+        return {key: value for key, value in data.items() if key != name}, {}
+
+
 # --- attributes -------------------------------------------------------------------------------------------------------
 
 
@@ -38,20 +48,12 @@ def attribute_of(data: Any, origin: Origin, notes: Notes) -> ir.Attribute | None
     """An attribute by its name, or as a mapping that says how it is found; None, noted, if it is neither."""
     if isinstance(data, str):
         return attribute(data) if is_attribute_name(data, origin, notes) else None
+    data, more = later(ir.Attribute, data, origin, notes)
     item = read(models.AttributePath, data, origin, notes)
     if item is None:
         return None
     fallback = None if item.fallback is None else attribute_of(item.fallback, origin.child("fallback"), notes)
-    flags = (item.empty_is_missing, item.null_is_missing, item.path_only, item.map_names)
-    guard = None if item.guard is None else _guard(item.guard, origin.child("guard"), notes)
-    return ir.Attribute(item.name, tuple(item.path or ()), fallback, *flags, guard)
-
-
-def _guard(data: Any, origin: Origin, notes: Notes) -> tuple[ir.Attribute, str, bool] | None:
-    """``{attribute, equals, or_missing?}``."""
-    item = read(models.Guard, data, origin, notes)
-    found = None if item is None else attribute_of(item.attribute, origin.child("attribute"), notes)
-    return None if item is None or found is None else (found, item.equals, item.or_missing)
+    return ir.Attribute(item.name, tuple(item.path or ()), fallback, item.empty_is_missing, **more)
 
 
 def is_attribute_name(name: str, origin: Origin, notes: Notes) -> bool:
@@ -67,7 +69,8 @@ def is_attribute_name(name: str, origin: Origin, notes: Notes) -> bool:
 
 
 def test(data: dict[str, Any], origin: Origin, notes: Notes) -> ir.Condition | None:
-    """``{test, attribute?, value?, compare?, mode?, negate?, missing?, mistyped?, text_only?}``."""
+    """``{test, attribute?, value?, compare?, mode?, negate?, missing?, mistyped?}``."""
+    data, more = later(ir.Test, data, origin, notes)
     item = read(models.ExactTest, data, origin, notes)
     if item is None:
         return None
@@ -87,8 +90,8 @@ def test(data: dict[str, Any], origin: Origin, notes: Notes) -> ir.Condition | N
         item.negate,
         coded(item.missing, words.TRUTHS, origin.child("missing"), notes),
         coded(item.mistyped, words.TRUTHS, origin.child("mistyped"), notes),
-        origin,
-        item.text_only,
+        origin=origin,
+        **more,
     )
 
 
@@ -105,7 +108,8 @@ def in_bucket(data: dict[str, Any], origin: Origin, notes: Notes) -> ir.Conditio
     """``{in_bucket: {bucketing, buckets: [[first, last], …], missing?}}``."""
     outer = read(models.InBucketOf, data, origin, notes)
     origin = origin.child("in_bucket")
-    item = None if outer is None else read(models.InBucket, outer.in_bucket, origin, notes)
+    data, more = later(ir.InBucket, None if outer is None else outer.in_bucket, origin, notes)
+    item = None if outer is None else read(models.InBucket, data, origin, notes)
     how = None if item is None else bucketing(item.bucketing, origin.child("bucketing"), notes)
     if item is None or how is None:
         return None
@@ -114,17 +118,18 @@ def in_bucket(data: dict[str, Any], origin: Origin, notes: Notes) -> ir.Conditio
             notes.error("BAD-RANGE", "buckets are pairs: [first, last]", origin.child("buckets", index), "both are included")
             return None
     missing = coded(item.missing, words.TRUTHS, origin.child("missing"), notes)
-    return ir.InBucket(how, tuple((first, last) for first, last in item.buckets), missing)
+    return ir.InBucket(how, tuple((first, last) for first, last in item.buckets), missing, **more)
 
 
 def prerequisite(data: dict[str, Any], origin: Origin, notes: Notes, named: Named) -> ir.Condition | None:
-    """``{prerequisite: {flag, variants: […], error?}}``."""
+    """``{prerequisite: {flag, variants: […]}}``."""
     outer = read(models.PrerequisiteOf, data, origin, notes)
-    item = None if outer is None else read(models.NeededAnswer, outer.prerequisite, origin.child("prerequisite"), notes)
+    place = origin.child("prerequisite")
+    data, more = later(ir.Prerequisite, None if outer is None else outer.prerequisite, place, notes)
+    item = None if outer is None else read(models.NeededAnswer, data, place, notes)
     if item is None:
         return None
-    error = coded(item.error, words.TRUTHS, origin.child("prerequisite", "error"), notes)
-    return ir.Prerequisite(item.flag, tuple(named(item.flag, name) for name in item.variants), origin, error)
+    return ir.Prerequisite(item.flag, tuple(named(item.flag, name) for name in item.variants), origin=origin, **more)
 
 
 def truthy(data: dict[str, Any], origin: Origin, notes: Notes) -> ir.Condition | None:
@@ -139,6 +144,7 @@ def truthy(data: dict[str, Any], origin: Origin, notes: Notes) -> ir.Condition |
 
 def bucketing(data: Any, origin: Origin, notes: Notes) -> ir.Bucketing | None:
     """How a unit becomes a bucket; None, noted, if that can't be told."""
+    data, more = later(ir.Bucketing, data, origin, notes)
     item = read(models.Bucketing, data, origin, notes)
     source = None if item is None else _source(item.by, origin.child("by"), notes)
     if item is None or source is None:
@@ -152,6 +158,7 @@ def bucketing(data: Any, origin: Origin, notes: Notes) -> ir.Bucketing | None:
         item.total,
         item.prefix,
         item.suffix,
+        **more,
     )
 
 
@@ -164,6 +171,7 @@ def _source(data: Any, origin: Origin, notes: Notes) -> ir.Attribute | ir.Expres
 
 def bucket_split(data: Any, origin: Origin, notes: Notes, named: Callable[[str, Origin], str | None]) -> ir.Split | None:
     """A split over buckets rather than percentages. ``named`` finds a variant, and notes one that there isn't."""
+    data, more = later(ir.Split, data, origin, notes)
     item = read(models.BucketSplit, data, origin, notes)
     how = None if item is None else bucketing(item.bucketing, origin.child("bucketing"), notes)
     if item is None or how is None:
@@ -176,10 +184,12 @@ def bucket_split(data: Any, origin: Origin, notes: Notes, named: Callable[[str, 
         coded(item.on_missing, words.ENDS, origin.child("on_missing"), notes),
         coded(item.past_end, words.ENDS, origin.child("past_end"), notes),
         None if item.fallback is None else named(item.fallback, origin.child("fallback")),
+        **more,
     )
 
 
 def _range(data: Any, origin: Origin, notes: Notes, named: Callable[[str, Origin], str | None]) -> ir.Range | None:
+    data, more = later(ir.Range, data, origin, notes)
     item = read(models.BucketRange, data, origin, notes)
     if item is None:
         return None
@@ -188,5 +198,5 @@ def _range(data: Any, origin: Origin, notes: Notes, named: Callable[[str, Origin
         notes.error("RULE-OUTCOME", message, origin, "write one of variant:, no_answer: true and next_rule: true")
         return None
     if item.variant is not None:
-        return ir.Range(item.to, named(item.variant, origin.child("variant")))
-    return ir.Range(item.to, ir.NEXT_RULE if item.next_rule else None)
+        return ir.Range(item.to, named(item.variant, origin.child("variant")), **more)
+    return ir.Range(item.to, ir.NEXT_RULE if item.next_rule else None, **more)

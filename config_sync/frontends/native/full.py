@@ -38,10 +38,12 @@ _TYPES: dict[type, str] = {bool: "boolean", str: "string", int: "integer", float
 def full_flag(entry: Entry, shop: Workshop) -> Built:
     """A flag of named values."""
     notes = Notes(shop.diagnostics)
-    item = read(models.FullFlag, entry.data, entry.origin, notes)
+    data, more = exact.later(ir.Flag, entry.data, entry.origin, notes)
+    item = read(models.FullFlag, data, entry.origin, notes)
     if item is None:
         return Built(tombstone(entry, (), ir.NoAnswer(), None, notes))
-    return _Flag(entry, item, shop, notes).build()
+    built = _Flag(entry, item, shop, notes).build()
+    return built._replace(flag=msgspec.structs.replace(built.flag, **more)) if more else built
 
 
 def variants_on(data: dict[str, Any]) -> tuple[str, ...]:
@@ -52,9 +54,12 @@ def variants_on(data: dict[str, Any]) -> tuple[str, ...]:
 
 
 def inner_name(data: dict[str, Any], name: str) -> str:
-    """A variant's name in the IR: a NUL before the name that is written says that it isn't reported."""
-    unnamed = data.get("unnamed")
-    return f"\x00{name}" if isinstance(unnamed, list) and name in unnamed else name
+    """A variant's name in the IR. Of one that is reported otherwise than it is written, what is written follows a NUL."""
+    unnamed, others = data.get("unnamed"), data.get("reported_as")
+    shown = others.get(name) if isinstance(others, dict) else None
+    if isinstance(unnamed, list) and name in unnamed:
+        shown = ""
+    return f"{shown}\x00{name}" if isinstance(shown, str) else name
 
 
 class _Flag:
@@ -66,9 +71,9 @@ class _Flag:
         self._origin = entry.origin
         self._hashing = hashing_of(item, entry.key)
         self._values = _typed_values(item, entry.origin, notes)
-        self._unnamed = set(item.unnamed or ())
-        for name in sorted(self._unnamed - self._values.keys()):
-            self._variant(name, entry.origin.child("unnamed"))
+        for field, names in (("unnamed", item.unnamed or ()), ("reported_as", item.reported_as or ())):
+            for name in sorted(set(names) - self._values.keys()):
+                self._variant(name, entry.origin.child(field))
 
     def build(self) -> Built:
         item, notes = self._item, self._notes
@@ -80,7 +85,7 @@ class _Flag:
         keeper = Gatekeeper(item, self._origin, notes, self._shop.around, off=off_outcome, named=self._override)
         gates = keeper.rules(self._hashing.source)
         rules = self._rules()
-        variants = tuple(ir.Variant(self._inner(name), value) for name, value in self._values.items())
+        variants = tuple(self._made(name, value) for name, value in self._values.items())
         metadata = metadata_of(item, "flag", item.flag_id)
         enabled = item.enabled is not False
         reason = codes.REASON_DEFAULT if gates or rules else codes.REASON_STATIC
@@ -114,8 +119,13 @@ class _Flag:
         known = self._variant(name, origin)
         return ir.NoAnswer() if known is None else ir.Constant(known)
 
+    def _made(self, name: str, value: Any) -> ir.Variant:
+        origin = self._origin.child("variant_fields", name)
+        _, more = exact.later(ir.Variant, (self._item.variant_fields or {}).get(name), origin, self._notes)
+        return ir.Variant(self._inner(name), value, **more)
+
     def _inner(self, name: str) -> str:
-        return f"\x00{name}" if name in self._unnamed else name
+        return inner_name(self._entry.data, name)
 
     def _variant(self, name: str, origin: Origin) -> str | None:
         """The variant's name in the IR; None, noted, if there is no such variant."""
@@ -154,6 +164,7 @@ class _Flag:
 
     def _rule(self, data: Any, origin: Origin) -> ir.Rule | None:
         """One rule; None for a wrong one, and for one that a rollout of 0 % leaves to nobody."""
+        data, more = exact.later(ir.Rule, data, origin, self._notes)
         item = read(models.Rule, data, origin, self._notes)
         if item is None:
             return None
@@ -169,7 +180,7 @@ class _Flag:
             reason = exact.coded(item.reason, REASONS, origin.child("reason"), self._notes)
         if item.id is not None and item.reported_id is not None:
             self._notes.error("REPEATED-FIELD", "a rule has an id or a reported_id", origin.child("reported_id"), "keep one")
-        return ir.Rule(outcome, reason, _all_of(parts), item.id or item.reported_id, origin)
+        return ir.Rule(outcome, reason, _all_of(parts), item.id or item.reported_id, origin=origin, **more)
 
     def _reader(self, rule_id: str | None) -> Reader:
         salt = "_bucket" if rule_id is None else f"_bucket_{rule_id}"

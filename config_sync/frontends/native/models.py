@@ -214,6 +214,8 @@ class FullFlag(Shared, forbid_unknown_fields=True):
         Annotated[dict[str, Any], Meta(description="a value per name; a boolean flag without any has on and off")] | None
     ) = None
     unnamed: Annotated[list[str], Meta(description="variants that are reported without their name")] | None = None
+    reported_as: Annotated[dict[str, str], Meta(description="variants that are reported under another name")] | None = None
+    variant_fields: Annotated[dict[str, Any], Meta(description="what a variant has besides its value")] | None = None
     default: DefaultRef | None = None
     default_reason: Annotated[str, word(words.REASONS, "what is reported when no rule decides")] | None = None
     off: (

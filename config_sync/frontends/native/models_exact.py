@@ -31,21 +31,12 @@ SourceRef = Annotated[
 ]
 BucketingRef = Annotated[Any, part("Bucketing", "how a unit becomes a bucket")]
 BucketRangeRef = Annotated[Any, part("BucketRange", "buckets up to one, and what they get")]
-GuardRef = Annotated[Any, part("Guard", "what another attribute must be")]
 InBucketRef = Annotated[Any, part("InBucket", "buckets of a unit")]
 NeededAnswerRef = Annotated[Any, part("NeededAnswer", "another flag's answer")]
 ExpressionRef = Annotated[Any, Meta(description="JSONLogic: a value, a list, or {operator: arguments}")]
 Truth = Annotated[bool | Literal["unknown"], Meta(description="true, false or unknown")]
 
 # --- conditions -------------------------------------------------------------------------------------------------------
-
-
-class Guard(Struct, forbid_unknown_fields=True):
-    """Another attribute, and the text that it must be."""
-
-    attribute: AttributeRef
-    equals: str
-    or_missing: Annotated[bool, Meta(description="or it is missing")] = False
 
 
 class AttributePath(Struct, forbid_unknown_fields=True):
@@ -55,10 +46,6 @@ class AttributePath(Struct, forbid_unknown_fields=True):
     path: list[str | int] | None = None
     fallback: AttributeRef | None = None
     empty_is_missing: Annotated[bool, Meta(description="an empty string, and null, count as missing")] = False
-    null_is_missing: Annotated[bool, Meta(description="null counts as missing")] = False
-    path_only: Annotated[bool, Meta(description="the name is a label that isn't looked up")] = False
-    map_names: Annotated[bool, Meta(description="the names of the maps at the path, or in the whole context")] = False
-    guard: GuardRef | None = None
 
 
 class ExactTest(Struct, forbid_unknown_fields=True):
@@ -72,7 +59,6 @@ class ExactTest(Struct, forbid_unknown_fields=True):
     negate: Annotated[bool, Meta(description="the operator's answer turned round; missing and mistyped stay")] = False
     missing: Annotated[Truth, Meta(description="without such an attribute")] = False
     mistyped: Annotated[Truth, Meta(description="when the operator doesn't apply to the value")] = False
-    text_only: Annotated[bool, Meta(description="of version: numbers are no versions")] = False
     description: str | None = None
 
 
@@ -109,7 +95,6 @@ class NeededAnswer(Struct, forbid_unknown_fields=True):
 
     flag: str
     variants: list[str]
-    error: Annotated[Truth, Meta(description="when it answers an error")] = False
 
 
 class PrerequisiteOf(Struct, forbid_unknown_fields=True):
