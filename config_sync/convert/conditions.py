@@ -37,6 +37,7 @@ _SHORT: dict[str, tuple[str, ...]] = {
     "contains_any": ("contains_any", "contains_none"),
     "version": ("semver_eq", "semver_ne", "semver_gt", "semver_gte", "semver_lt", "semver_lte"),
 }
+_NUMBERED = ("equal", "one_of", "less", "less_equal", "greater", "greater_equal")  # whose operands are rows of numbers
 _WITHOUT_VALUE = ("exists", "not_exists")
 _NO_SCOPE = Scope(Hashing(2, ir.TARGETING_KEY, ""))
 
@@ -84,7 +85,7 @@ class ConditionWriter:
 def test_data(test: ir.Test) -> Data:
     """A test in its short form, if one gives just this test, else in the exact form."""
     source = None if test.attribute is None else attribute_data(test.attribute)
-    value = to_json(test.operator, _storable(test.operand))
+    value = to_json(test.operator, _storable(test.operand) if test.operator in _NUMBERED else test.operand)
     short = _short_form(test, source, value)
     if short is not None:
         return short

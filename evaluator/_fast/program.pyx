@@ -180,7 +180,7 @@ cdef Py_ssize_t read_binary(Reader* reader, const uint8_t** data) except -1:
 # ---- the program -----------------------------------------------------------------------------------------------------
 
 
-cdef object NOBODY = object()  # stands for the name of an attribute that isn't looked up by name: no context has it as a key
+cdef object NOBODY = object()  # for the name of an attribute that isn't looked up by name: no context has it as a key
 
 
 cdef list texts(object value, str what):
@@ -336,9 +336,8 @@ cdef class Program:
         if self.names_by_attribute == NULL:
             raise MemoryError
         for i in range(count):
-            labelled = self.attributes[i].flags & (ATTRIBUTE_PATH_ONLY | ATTRIBUTE_MAP_NAMES)
-            name = <PyObject*>NOBODY if labelled else <PyObject*>self.attribute_names[self.attributes[i].name]
-            self.names_by_attribute[i].name = name
+            named = not self.attributes[i].flags & (ATTRIBUTE_PATH_ONLY | ATTRIBUTE_MAP_NAMES)
+            self.names_by_attribute[i].name = name = <PyObject*>(self.attribute_names[self.attributes[i].name] if named else NOBODY)
             self.names_by_attribute[i].hash = hash(<object>name)
             self.names_by_attribute[i].flags = self.attributes[i].flags
             self.names_by_attribute[i].place = 0
