@@ -25,11 +25,15 @@ def flag_contents(program: Decoded, row: int) -> dict[str, Any]:
     rules = program.rules[flag.first_rule : flag.first_rule + flag.rule_count]
     return {
         "state": (flag.state, _value(program, flag.message)),
-        "variants": tuple((program.variant_names[item.name], _value(program, item.value)) for item in variants),
+        "variants": tuple(_variant(program, item) for item in variants),
         "rules": tuple(_rule(program, rule) for rule in rules),
         "default": (flag.default_reason, _outcome(program, flag.default_outcome)),
         "metadata": _value(program, flag.metadata),
     }
+
+
+def _variant(program: Decoded, row: Any) -> tuple[str, bytes | None, int]:
+    return program.variant_names[row.name], _value(program, row.value), row.flags
 
 
 def _value(program: Decoded, index: int) -> bytes | None:
@@ -100,6 +104,9 @@ _OPERANDS: dict[int, Callable[[Decoded, Any], Any]] = {
     codes.OP_EXPRESSION: lambda program, row: _expression(program, row.offset),
     codes.OP_MODULO: lambda program, row: (row.payload, tuple(program.numbers[row.offset : row.offset + row.count])),
     codes.OP_PATH: lambda program, row: (tuple(program.paths[row.offset]), _value(program, row.length)),
+    codes.OP_IN_NETWORK: lambda program, row: tuple(
+        program.numbers[row.offset : row.offset + row.count * codes.NETWORK_NUMBERS]
+    ),
 }
 
 
@@ -148,9 +155,8 @@ def _split(program: Decoded, row: Any) -> Any:
     return how, targets, row.on_missing, row.past_end, _target(program, row.variant)
 
 
-def _target(program: Decoded, variant: int) -> str | int:
-    """A variant's name, or the special target."""
+def _target(program: Decoded, variant: int) -> Any:
+    """A variant, which may share its name with another, or the special target."""
     if variant in (codes.TARGET_NEXT_RULE, codes.TARGET_NO_ANSWER):
         return variant
-    name: str = program.variant_names[program.variants[variant].name]
-    return name
+    return _variant(program, program.variants[variant])

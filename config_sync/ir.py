@@ -79,6 +79,14 @@ class Place(msgspec.Struct, frozen=True):
     km_per_unit: float = 1.0
 
 
+class Network(msgspec.Struct, frozen=True):
+    """IP addresses of one version (4 or 6) that share their first ``prefix`` bits with ``address``."""
+
+    version: int
+    address: int
+    prefix: int
+
+
 class Bucketing(msgspec.Struct, frozen=True):
     """How a unit becomes a bucket: hash of ``prefix + unit + suffix``, then the space."""
 
@@ -101,14 +109,15 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     =============================================  ====================================================================
     equal                                          str | int | float | bool | None | list | dict
     one_of                                         tuple of str | int | float | bool | None
-    less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT)
-    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD; operand already folded; MODE_TEXT_ONLY)
+    less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT, MODE_EXACT_TEXT)
+    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD, MODE_LOWERCASE; operand already folded;
+                                                   MODE_TEXT_ONLY)
     matches                                        str: the pattern (``config_sync.regex`` dialect; ``mode``: MODE_TEXT_ONLY)
-    time                                           int microseconds (``compare``; ``mode``: MODE_TIME_*)
+    time                                           int microseconds (``compare``; ``mode``: MODE_INSTANT_*)
     version                                        str (``compare``; ``mode``: MODE_VERSION_*; ``text_only``)
     length                                         int (``compare``)
     distance                                       Place (``compare``)
-    window                                         Window
+    window                                         Window (``mode``: MODE_INSTANT_*)
     now                                            int microseconds (``compare``; no attribute)
     contains_all, contains_any                     tuple of JSON values
     order                                          str | int | float | list (``compare``)
@@ -116,6 +125,7 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     modulo                                         (modulus > 0, first, last): the remainder is in first .. last
     path                                           (path: tuple of str | int, expected JSON value)
     exists                                         None
+    in_network                                     tuple of Network
     =============================================  ====================================================================
 
     With MODE_BOOLEAN_NUMBER, ``contains_all``, ``contains_any``, ``order`` and ``within``, and ``equal`` with a list or map,
@@ -233,15 +243,19 @@ UNNAMED_ON, UNNAMED_OFF = "\x00on", ""  # variants of a flag that is merely on o
 
 
 def reported_name(name: str) -> str:
-    """A variant's name as the snapshot has it: empty, and so reported as None, for a name that begins with NUL."""
-    return "" if name.startswith("\x00") else name
+    """A variant's name as the snapshot has it: without what follows a NUL. An empty one is reported as None."""
+    return name.partition("\x00")[0]
 
 
 class Variant(msgspec.Struct, frozen=True):
-    """A named value. Names are unique within a flag; one that begins with NUL, or is empty, is never shown."""
+    """A named value. Names are unique within a flag; only what comes before a NUL is shown, and an empty name isn't.
+
+    ``is_on``: to a boolean question, it answers true if its value is no boolean.
+    """
 
     name: str
     value: Any  # JSON value; None = no value
+    is_on: bool = False
 
 
 class Rule(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ So a field that a dialect needs is converted from the day it is there. ``KNOWN``
 (``config_sync.convert`` writes them, the native front end reads them); whatever else a part has is found here.
 """
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ KNOWN: dict[Kind, frozenset[str]] = {
 }
 
 
+@cache
 def later_fields(kind: Kind) -> dict[str, Any]:
     """The other fields of a part, with their types."""
     return {field.name: field.type for field in msgspec.structs.fields(kind) if field.name not in KNOWN[kind]}
@@ -33,10 +35,14 @@ def later_fields(kind: Kind) -> dict[str, Any]:
 
 def written(part: msgspec.Struct) -> dict[str, Any]:
     """The other fields of this part that aren't at their defaults."""
-    kind = type(part)
-    defaults = {field.name: field.default for field in msgspec.structs.fields(kind)}
-    given = {name: getattr(part, name) for name in later_fields(kind)}
-    return {name: as_json(value) for name, value in given.items() if value != defaults[name]}
+    defaults = _defaults(type(part))
+    given = ((name, getattr(part, name)) for name in defaults)
+    return {name: as_json(value) for name, value in given if value != defaults[name]}
+
+
+@cache
+def _defaults(kind: Kind) -> dict[str, Any]:
+    return {field.name: field.default for field in msgspec.structs.fields(kind) if field.name in later_fields(kind)}
 
 
 def read(kind: Kind, data: Any) -> tuple[Any, dict[str, Any]]:

@@ -6,14 +6,15 @@ pass's business, not asked here.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from ipaddress import ip_address, ip_network
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
 from config_sync import ir
 from config_sync.instants import instant
 from config_sync.later_fields import as_json
-from evaluator.snapshot.describe import instant_text
+from evaluator.snapshot.times_and_places import instant_text
 
 
 class Codec(NamedTuple):
@@ -103,6 +104,26 @@ def _read_path(value: Any) -> Any:
     return tuple(path), value["expected"]
 
 
+def _read_networks(value: Any) -> Any:
+    if not isinstance(value, list):
+        raise ValueError("a list of networks, such as 10.0.0.0/8")
+    try:
+        networks = [ip_network(item, strict=False) if isinstance(item, str) else _no_network(item) for item in value]
+    except ValueError as error:
+        raise ValueError(f"a list of networks, such as 10.0.0.0/8 ({error})") from error
+    return tuple(ir.Network(network.version, int(network.network_address), network.prefixlen) for network in networks)
+
+
+def _no_network(item: Any) -> NoReturn:
+    raise ValueError(f"{item!r} is none")
+
+
+def _write_networks(operand: Any) -> Any:
+    return [
+        f"{ip_address(network.address.to_bytes(4 if network.version == 4 else 16))}/{network.prefix}" for network in operand
+    ]
+
+
 _ANY = Codec(_write_any, _read_any)
 _PLAIN = Codec(_write_plain, _read_plain)
 _ITSELF = Codec(lambda operand: operand, lambda value: value)
@@ -118,5 +139,6 @@ _CODECS: dict[str, Codec] = {
     "now": _INSTANT,
     "distance": _struct(ir.Place),
     "window": _struct(ir.Window),
+    "in_network": Codec(_write_networks, _read_networks),
     "path": Codec(lambda operand: {"path": list(operand[0]), "expected": operand[1]}, _read_path),
 }

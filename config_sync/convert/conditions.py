@@ -37,7 +37,6 @@ _SHORT: dict[str, tuple[str, ...]] = {
     "contains_any": ("contains_any", "contains_none"),
     "version": ("semver_eq", "semver_ne", "semver_gt", "semver_gte", "semver_lt", "semver_lte"),
 }
-_NUMBERED = ("equal", "one_of", "less", "less_equal", "greater", "greater_equal")  # whose operands are rows of numbers
 _WITHOUT_VALUE = ("exists", "not_exists")
 _NO_SCOPE = Scope(Hashing(2, ir.TARGETING_KEY, ""))
 
@@ -85,7 +84,7 @@ class ConditionWriter:
 def test_data(test: ir.Test) -> Data:
     """A test in its short form, if one gives just this test, else in the exact form."""
     source = None if test.attribute is None else attribute_data(test.attribute)
-    value = to_json(test.operator, _storable(test.operand) if test.operator in _NUMBERED else test.operand)
+    value = to_json(test.operator, _storable(test.operand) if test.operator in _OF_NUMBERS else test.operand)
     short = _short_form(test, source, value)
     if short is not None:
         return short
@@ -116,6 +115,9 @@ def _short_form(test: ir.Test, source: str | Data | None, value: Any) -> Data | 
             given = {} if word in _WITHOUT_VALUE else {"value": value}
             return {"attribute": source, "operator": word, **given}
     return None
+
+
+_OF_NUMBERS = ("equal", "one_of", "less", "less_equal", "greater", "greater_equal")  # others store values as they are
 
 
 def _storable(operand: Any) -> Any:

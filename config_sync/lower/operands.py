@@ -87,7 +87,7 @@ class Operands:
         if operator in _TEXT_OPERATORS:
             return self._text(_TEXT_OPERATORS[operator], operand, test.mode)
         if operator in _INTEGER_OPERATORS:
-            return Leaf(_INTEGER_OPERATORS[operator], test.compare | test.mode, payload=signed_bits(operand))
+            return Leaf(_INTEGER_OPERATORS[operator], test.mode | test.compare, payload=signed_bits(operand))
         if operator == "version":
             leaf = self._text(codes.OP_VERSION, operand, test.mode | test.compare)
             return leaf._replace(rows=codes.VERSION_TEXT_ONLY) if test.text_only else leaf
@@ -100,7 +100,7 @@ class Operands:
         if test.operator == "matches":
             return self._matches(operand, test.mode)
         if test.operator == "window":
-            return Leaf(codes.OP_WINDOW, offset=add_window(tables, operand))
+            return Leaf(codes.OP_WINDOW, test.mode, offset=add_window(tables, operand))
         if test.operator == "distance":
             place = (operand.latitude, operand.longitude, operand.radius, operand.km_per_unit)
             return Leaf(codes.OP_DISTANCE, test.compare, offset=tables.places.intern(*place))
@@ -118,6 +118,9 @@ class Operands:
             return Leaf(codes.OP_MODULO, 0, len(span), numbers, 0, modulus)
         if test.operator == "exists":
             return Leaf(codes.OP_EXISTS)
+        if test.operator == "in_network":
+            first = tables.numbers.intern_run(b"".join(map(_network, operand)))
+            return Leaf(codes.OP_IN_NETWORK, 0, len(operand), first)
         raise ValueError(f"unknown operator {test.operator}")
 
     def _equal(self, operand: Any, mode: int) -> Leaf:
@@ -182,6 +185,14 @@ class Operands:
             return [Leaf(codes.OP_IN_TEXT_TABLE, offset=offset) for offset in tables]
         refs = [TEXT_REF.packer.pack(len(x), self._tables.text.intern(x), text_prefix(x)) for x in sorted(items)]
         return [Leaf(codes.OP_IN_TEXT_SMALL, 0, len(refs), self._tables.text_refs.intern_run(b"".join(refs)))]
+
+
+def _network(network: ir.Network) -> bytes:
+    """A network's numbers (NETWORK_NUMBERS): its kind, and its address without the bits that don't count."""
+    bits = network.address << (96 if network.version == 4 else 0)
+    bits &= (1 << 128) - (1 << (128 - network.prefix))
+    numbers = (network.version << 8 | network.prefix, bits >> 64, bits & 0xFFFF_FFFF_FFFF_FFFF)
+    return b"".join(map(NUMBER.packer.pack, numbers))
 
 
 def sees_null(chain: list[Leaf]) -> bool:

@@ -87,11 +87,12 @@ class _ProjectWriter:
         reported = ir.reported_name(variant.name)
         name = tables.variant_names.intern(reported)
         name_json = tables.text_span(json_text(reported))
+        flags = codes.VARIANT_IS_ON if variant.is_on else 0
         if value is None:
-            return tables.variants.append(name, codes.NONE, codes.KIND_NONE, 0, 0, *name_json, 0, 0, 0)
+            return tables.variants.append(name, codes.NONE, codes.KIND_NONE, flags, 0, *name_json, 0, 0, 0)
         kind = _KINDS.get(type(value), codes.KIND_OBJECT)
         value_json = tables.text_span(json_text(value))
-        return tables.variants.append(name, tables.values.intern(value), kind, 0, 0, *name_json, *value_json, 0)
+        return tables.variants.append(name, tables.values.intern(value), kind, flags, 0, *name_json, *value_json, 0)
 
     def _flag(self, flag: ir.Flag) -> None:
         tables, variants = self._tables, self._targets[flag.key].variants

@@ -185,6 +185,18 @@ def _path(test: ir.Test) -> Problem | None:
     return value_problem(test.operand[1], "the value compared with")
 
 
+def _networks(test: ir.Test) -> Problem | None:
+    if not isinstance(test.operand, tuple) or not all(isinstance(item, ir.Network) for item in test.operand):
+        return "INVALID-OPERAND", "in_network needs a list of networks"
+    if len(test.operand) > MAX_LIST_ITEMS:
+        return "LIMIT-LIST-ITEMS", f"a list has {len(test.operand)} networks, more than {MAX_LIST_ITEMS}"
+    for network in test.operand:
+        width = {4: 32, 6: 128}.get(network.version, 0)
+        if not (0 <= network.prefix <= width and 0 <= network.address < 1 << width):
+            return "INVALID-OPERAND", "a network has an address of version 4 or 6 and a prefix no longer than that"
+    return None
+
+
 def _nothing(_test: ir.Test) -> Problem | None:
     return None
 
@@ -213,4 +225,5 @@ _CHECKS: dict[str, Callable[[ir.Test], Problem | None]] = {
     "order": _ordered,
     "within": _whole,
     "modulo": _modulo,
+    "in_network": _networks,
 }

@@ -11,12 +11,12 @@ from functools import lru_cache
 from config_sync.regex.automaton import accepts, encode
 from config_sync.regex.classes import ByteClasses
 from config_sync.regex.dfa import Determiniser
-from config_sync.regex.errors import PatternError
+from config_sync.regex.errors import PatternError, UnsupportedPattern
 from config_sync.regex.minimise import minimise
 from config_sync.regex.nfa import Nfa
 from config_sync.regex.parser import parse
 
-__all__ = ["PatternError", "accepts", "compile_pattern"]
+__all__ = ["PatternError", "UnsupportedPattern", "accepts", "compile_pattern"]
 
 
 @lru_cache(maxsize=512)  # a project is checked and lowered with the same patterns

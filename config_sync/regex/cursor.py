@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from config_sync.regex.errors import PatternError
+from config_sync.regex.errors import PatternError, UnsupportedPattern
 
 
 class Cursor:
@@ -42,3 +42,7 @@ class Cursor:
 
     def fail(self, message: str, position: int | None = None) -> NoReturn:
         raise PatternError(message, self.position if position is None else position)
+
+    def refuse(self, message: str, position: int) -> NoReturn:
+        """What other engines would take."""
+        raise UnsupportedPattern(message, position)

@@ -8,7 +8,7 @@ first match ends the walk, because only the fact matters.
 from functools import cache
 
 from config_sync.regex.classes import ByteClasses, Kind, holds
-from config_sync.regex.errors import PatternError
+from config_sync.regex.errors import UnsupportedPattern
 from config_sync.regex.limits import MAX_AUTOMATON_BYTES, MAX_AUTOMATON_STATES, MAX_WORK
 from config_sync.regex.nfa import MATCH, Bytes, Fork, Guard, Nfa
 from config_sync.regex.syntax import Anchor
@@ -63,7 +63,7 @@ class Determiniser:
             number = self._numbers[key] = len(self._numbers) + 2
             self._pending.append(key)
             if number >= self._most:
-                raise PatternError(_TOO_COMPLEX)
+                raise UnsupportedPattern(_TOO_COMPLEX)
         return number
 
     def _closure(self, entered: Core, before: Kind, after: Kind | None) -> Core:
@@ -89,7 +89,7 @@ class Determiniser:
     def _count(self, work: int) -> None:
         self._work += work
         if self._work > MAX_WORK:
-            raise PatternError(_TOO_COMPLEX)
+            raise UnsupportedPattern(_TOO_COMPLEX)
 
     def _row(self, core: Core, before: Kind) -> list[int]:
         guarded = any(isinstance(self._nfa.states[number], Guard) for number in core)

@@ -12,3 +12,7 @@ class PatternError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.message} (at {self.position})"
+
+
+class UnsupportedPattern(PatternError):
+    """Other engines take this pattern, and this compiler doesn't: it is too large, or has something that isn't offered here."""

@@ -62,7 +62,7 @@ def _category(cursor: Cursor, folded: bool) -> Ranges:
     ranges = charsets.category(name)
     if ranges is None:
         advice = "scripts aren't supported: write a range such as [\\x{370}-\\x{3FF}]"
-        cursor.fail(f"no general category is named {name!r}; {advice}", start)
+        cursor.refuse(f"no general category is named {name!r}; {advice}", start)
     return _signed(ranges, negated, folded)
 
 

@@ -7,7 +7,7 @@ node: that shares the tails of UTF-8 sequences. Loops are the one place where a 
 from dataclasses import dataclass
 from itertools import groupby
 
-from config_sync.regex.errors import PatternError
+from config_sync.regex.errors import UnsupportedPattern
 from config_sync.regex.limits import MAX_BUILD_STEPS, MAX_PATTERN_STATES
 from config_sync.regex.syntax import Alternate, Anchor, Assertion, Chars, Concat, Empty, Node, Ranges, Repeat
 from config_sync.regex.utf8 import ByteSequence, byte_sequences
@@ -56,7 +56,7 @@ class Nfa:
 
     def _add(self, state: State) -> int:
         if len(self.states) >= MAX_PATTERN_STATES:
-            raise PatternError(f"this needs more than {MAX_PATTERN_STATES} states; shorten it or lower its repeat counts")
+            raise UnsupportedPattern(f"this needs more than {MAX_PATTERN_STATES} states; shorten it or lower its repeat counts")
         self.states.append(state)
         return len(self.states) - 1
 
@@ -77,7 +77,7 @@ class Nfa:
         """The number of a state from which ``node`` leads to ``after``."""
         self._steps += 1
         if self._steps > MAX_BUILD_STEPS:
-            raise PatternError("this pattern's repetitions multiply; lower their counts")
+            raise UnsupportedPattern("this pattern's repetitions multiply; lower their counts")
         match node:
             case Empty():
                 return after

@@ -8,7 +8,7 @@ from enum import IntFlag
 
 from config_sync.regex import charsets
 from config_sync.regex.cursor import Cursor
-from config_sync.regex.errors import PatternError
+from config_sync.regex.errors import PatternError, UnsupportedPattern
 from config_sync.regex.escapes import bracket, code_point, set_escape
 from config_sync.regex.limits import MAX_PATTERN_DEPTH, MAX_PATTERN_LENGTH, MAX_REPEAT
 from config_sync.regex.syntax import Anchor, Assertion, Chars, Empty, Node, alternate, concat, repeat
@@ -50,7 +50,9 @@ _NOTHING, _ATOM, _REPEATED = range(3)  # what stands before the cursor, for a re
 def parse(pattern: str, folded: bool = False) -> Node:
     """The syntax tree of ``pattern``; ``folded`` is as if it began with ``(?i)``. Raises ``PatternError``."""
     if len(pattern) > MAX_PATTERN_LENGTH:
-        raise PatternError(f"a pattern may have {MAX_PATTERN_LENGTH} characters, this has {len(pattern)}", MAX_PATTERN_LENGTH)
+        raise UnsupportedPattern(
+            f"a pattern may have {MAX_PATTERN_LENGTH} characters, this has {len(pattern)}", MAX_PATTERN_LENGTH
+        )
     for position, character in enumerate(pattern):
         if "\ud800" <= character <= "\udfff":
             raise PatternError("a lone surrogate is no character; remove it", position)
@@ -98,7 +100,9 @@ class _Parser:
         if before == _NOTHING:
             self.cursor.fail("there is nothing to repeat here; write \\ before the character to mean itself", start)
         if before == _REPEATED:
-            self.cursor.fail("one repetition follows another; put the first into (?:...); there are no possessive ones", start)
+            self.cursor.refuse(
+                "one repetition follows another; put the first into (?:...); there are no possessive ones", start
+            )
 
     def repetition(self) -> tuple[int, int | None] | None:
         """The bounds of the repetition operator at the cursor, moving past it and its ``?``; None when there is none."""
@@ -121,7 +125,7 @@ class _Parser:
             return None
         upper = int(low) if not comma else int(high) if high else None
         if max(int(low), upper or 0) > MAX_REPEAT:
-            self.cursor.fail(f"a repetition may count to {MAX_REPEAT}", start)
+            self.cursor.refuse(f"a repetition may count to {MAX_REPEAT}", start)
         if upper is not None and upper < int(low):
             self.cursor.fail("this repetition is the wrong way round; write the lower number first", start)
         return int(low), upper
@@ -172,7 +176,7 @@ class _Parser:
             return []
         self.depth += 1
         if self.depth > MAX_PATTERN_DEPTH:
-            self.cursor.fail(f"groups may nest {MAX_PATTERN_DEPTH} deep", start)
+            self.cursor.refuse(f"groups may nest {MAX_PATTERN_DEPTH} deep", start)
         tree = self.alternation()
         if not self.cursor.accept(")"):
             self.cursor.fail("this ( isn't closed; add a ), or write \\( for a parenthesis", start)
@@ -209,7 +213,7 @@ class _Parser:
                 flags = flags & ~_FLAGS[character] if negative else flags | _FLAGS[character]
                 empty = False
             else:
-                self.cursor.fail(f"(?{character} isn't supported; known are (?:, (?P<name> and the flags i, m, s, U", start)
+                self.cursor.refuse(f"(?{character} isn't supported; known are (?:, (?P<name> and the flags i, m, s, U", start)
         if empty:
             self.cursor.fail("(?-) names no flag to switch off", start)
         self.flags = flags

@@ -55,6 +55,15 @@ cdef class Evaluation:
         return fresh_copy(<object>found.value) if found.kind == KIND_OBJECT else <object>found.value
 
     @property
+    def boolean(self):
+        """What it says to a boolean question: its value if that is one, true for a variant that is on, else None."""
+        if self.answer.variant == NONE:
+            return None
+        if self.program.variant_values[self.answer.variant].kind == KIND_BOOLEAN:
+            return <object>self.program.variant_values[self.answer.variant].value
+        return True if self.program.variants[self.answer.variant].flags & VARIANT_IS_ON else None
+
+    @property
     def variant(self):
         if self.answer.variant == NONE:
             return None

@@ -31,6 +31,17 @@ cdef inline int check_zone(Program p, uint32_t zone) except -1:
     return 0
 
 
+cdef inline int check_networks(Program p, const condition_row* row) except -1:
+    cdef uint64_t i, version, prefix, count = NETWORK_NUMBERS * <uint64_t>row.count
+    inside(row.offset, count, p.counts[SECTION_NUMBERS], "a condition's networks don't exist")
+    for i in range(0, count, NETWORK_NUMBERS):
+        version = p.numbers[row.offset + i] >> 8
+        prefix = p.numbers[row.offset + i] & 255
+        if not (version == 4 and prefix <= 32 or version == 6 and prefix <= 128):
+            broken("a condition's network is none")
+    return 0
+
+
 cdef inline int check_kind(Program p, const variant_row* row) except -1:
     """The declared kind is what typed getters trust, so it has to be the value's."""
     value = p.values[row.value] if row.value != NONE else None

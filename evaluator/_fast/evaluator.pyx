@@ -98,8 +98,11 @@ cdef class Evaluator:
         cdef Program p = self.program
         cdef Answer answer
         ask(p, key, context, now, &answer)
-        if answer.variant != NONE and p.variant_values[answer.variant].kind == KIND_BOOLEAN:
-            return <object>p.variant_values[answer.variant].value
+        if answer.variant != NONE:
+            if p.variant_values[answer.variant].kind == KIND_BOOLEAN:
+                return <object>p.variant_values[answer.variant].value
+            if p.variants[answer.variant].flags & VARIANT_IS_ON:
+                return True
         return default
 
     def string(self, key, context, default, now=None):

@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from evaluator._fast.checks cimport check_attributes, check_prefix, check_small_tables, check_variants
+from evaluator._fast.checks cimport check_attributes, check_networks, check_prefix, check_small_tables, check_variants
 from evaluator._fast.generated cimport *
 from evaluator._fast.program cimport Program, broken, inside, is_flat_map
 
@@ -214,6 +214,8 @@ cdef int check_operand(Program p, Marks* marks, const condition_row* row, uint8_
         check_set(p, <uint64_t>row.offset * 8)
     elif op == OP_IN_INTEGER or op == OP_IN_FLOAT:
         check_numbers(p, row)
+    elif op == OP_IN_NETWORK:
+        check_networks(p, row)
     elif op == OP_EQ_BOOLEAN:
         if row.payload > 1:
             broken("a condition's boolean is neither 0 nor 1")

@@ -21,7 +21,7 @@ cdef enum:
 cdef int order_rare(const Slot* slot, const condition_row* row, bint coerce) noexcept
 cdef Truth in_numbers(Program p, const condition_row* row, const Slot* slot) noexcept
 cdef Truth or_elements(Program p, const condition_row* row, Slot* slot, Truth otherwise) noexcept
-cdef bint instant_of_slot(const Slot* slot, int64_t* instant) noexcept
+cdef bint instant_of_slot(const Slot* slot, const condition_row* row, int64_t* instant) noexcept
 
 
 cdef inline int order_float(double number, const condition_row* row) noexcept:

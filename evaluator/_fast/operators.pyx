@@ -9,6 +9,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.math cimport fabs, fmod
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from evaluator._fast.forms cimport in_networks, is_full
 from evaluator._fast.generated cimport *
 from evaluator._fast.matching cimport match_slot
 from evaluator._fast.places cimport distance, place_of
@@ -60,6 +61,8 @@ cdef int order_rare(const Slot* slot, const condition_row* row, bint coerce) noe
         except Exception:
             return NO_NUMBER
     if slot.kind == TEXT and coerce and number_in_text(slot.text, slot.length, &number):
+        if row.mode & MODE_EXACT_TEXT and (slot.text[0] <= 32 or slot.text[slot.length - 1] <= 32):  # a blank
+            return NO_NUMBER
         return order_float(number, row)
     return NO_NUMBER
 
@@ -109,16 +112,18 @@ cdef Truth match_modulo(Program p, const condition_row* row, const Slot* slot):
     return YES if first <= rest <= last else NO
 
 
-cdef bint instant_of(const Slot* slot, int mode, int64_t* instant):
-    """``mode``: MODE_TIME_*."""
-    cdef int64_t factor = 1000 if mode & MODE_TIME_MILLISECONDS else 1000000
+cdef bint instant_of(const Slot* slot, const condition_row* row, int64_t* instant):
+    """In the form that the row's MODE_INSTANT_* want."""
+    cdef int64_t factor = 1000 if row.mode & MODE_INSTANT_MILLISECONDS else 1000000
     if slot.kind == TEXT:
-        return instant_in_text(slot.text, slot.length, mode & MODE_TIME_RFC3339, instant)
+        if row.mode & MODE_INSTANT_FULL and not is_full(slot.text, slot.length):
+            return False
+        return instant_in_text(slot.text, slot.length, row.mode & MODE_INSTANT_RFC3339, instant)
     if slot.kind == INTEGER:
         return scaled_integer(slot.integer, factor, instant)
     if slot.kind == FLOAT:
         return scaled_float(slot.number, <double>factor, instant)
-    return slot.kind == OTHER and instant_of_object(<object>slot.object, mode & MODE_TIME_RFC3339, instant)
+    return slot.kind == OTHER and instant_of_object(<object>slot.object, row.mode & MODE_INSTANT_RFC3339, instant)
 
 
 cdef Truth match_version(Program p, const condition_row* row, const Slot* slot):
@@ -268,6 +273,7 @@ cdef Truth match_path(Program p, const condition_row* row, const Slot* slot):
 cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
     """Everything but the operators of the hot path; may raise what the caller's objects raise."""
     cdef int64_t instant
+    cdef int found
     cdef uint8_t op = row.op
     if op == OP_EXISTS:
         return YES
@@ -278,7 +284,7 @@ cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
     if op == OP_CONTAINS_TEXT or op == OP_STARTS_WITH or op == OP_ENDS_WITH or op == OP_MATCHES:
         return match_text(p, row, slot)
     if op == OP_TIME:
-        if not instant_of(slot, row.mode, &instant):
+        if not instant_of(slot, row, &instant):
             return UNKNOWN
         return YES if holds(row.mode & CMP_MASK, (instant > <int64_t>row.payload) - (instant < <int64_t>row.payload)) else NO
     if op == OP_VERSION:
@@ -295,6 +301,9 @@ cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
         return match_within(p, row, slot)
     if op == OP_MODULO:
         return match_modulo(p, row, slot)
+    if op == OP_IN_NETWORK:
+        found = in_networks(p, row, slot)
+        return UNKNOWN if found < 0 else YES if found else NO
     return match_list(p, row, slot)
 
 
@@ -343,9 +352,9 @@ cdef Truth or_elements(Program p, const condition_row* row, Slot* slot, Truth ot
     return otherwise
 
 
-cdef bint instant_of_slot(const Slot* slot, int64_t* instant) noexcept:
+cdef bint instant_of_slot(const Slot* slot, const condition_row* row, int64_t* instant) noexcept:
     """The value as an instant, for WINDOW."""
     try:
-        return instant_of(slot, 0, instant)
+        return instant_of(slot, row, instant)
     except Exception:
         return False

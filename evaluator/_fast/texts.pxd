@@ -2,8 +2,9 @@
 
 from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memcmp
 
+from evaluator._fast.forms cimport contains
 from evaluator._fast.generated cimport *
 from evaluator._fast.operators cimport NO, UNKNOWN, YES, Truth
 from evaluator._fast.program cimport Program
@@ -16,22 +17,6 @@ cdef extern from "kernels.h" nogil:
 
 cdef extern from "kernels.h":
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
-
-
-cdef inline bint contains(const char* text, Py_ssize_t length, const char* part, Py_ssize_t size) noexcept nogil:
-    """Whether the bytes occur. Bounded like the naive search; ``memchr`` makes the usual case quick."""
-    cdef const char* at = text
-    cdef const char* last = text + length - size
-    if size == 0:
-        return True
-    while at <= last:
-        at = <const char*>memchr(at, part[0], last - at + 1)
-        if at == NULL:
-            return False
-        if memcmp(at, part, size) == 0:
-            return True
-        at += 1
-    return False
 
 
 cdef inline bint text_test(Program p, const condition_row* row, const char* text, Py_ssize_t length) noexcept:
@@ -65,15 +50,23 @@ cdef inline object text_for(const condition_row* row, object value):
     return None if row.mode & MODE_TEXT_ONLY and not isinstance(value, str) else text_of(value)
 
 
+cdef inline object folded(object text, const condition_row* row):
+    """The text in the form that is compared."""
+    if row.op == OP_MATCHES:
+        return text
+    if row.mode & MODE_CASEFOLD:
+        return (<str>text).casefold()
+    return (<str>text).lower() if row.mode & MODE_LOWERCASE else text
+
+
 cdef inline Truth element_is_text(Program p, const condition_row* row, list items):
     """CONTAINS_TEXT on a list: an element whose text is the operand."""
     cdef Py_ssize_t length
     cdef const char* utf8
     for item in items:
         text = text_for(row, item)
-        if text is not None and row.mode & MODE_CASEFOLD:
-            text = (<str>text).casefold()
         if text is not None:
+            text = folded(text, row)
             utf8 = text_utf8(<PyObject*>text, &length)
             if length == row.length and memcmp(utf8, p.text + row.offset, length) == 0:
                 return YES
@@ -85,15 +78,14 @@ cdef inline Truth match_text(Program p, const condition_row* row, const Slot* sl
     cdef const char* utf8 = slot.text
     cdef Py_ssize_t length = slot.length
     cdef object text
-    if slot.kind != TEXT or (row.mode & MODE_CASEFOLD and row.op != OP_MATCHES):
+    if slot.kind != TEXT or (row.mode & (MODE_CASEFOLD | MODE_LOWERCASE) and row.op != OP_MATCHES):
         if slot.kind == OTHER and row.op == OP_CONTAINS_TEXT:
             items = items_of(<object>slot.object)
             return UNKNOWN if items is None else element_is_text(p, row, items)
         text = text_for(row, <object>slot.object)
         if text is None:
             return UNKNOWN
-        if row.mode & MODE_CASEFOLD and row.op != OP_MATCHES:
-            text = (<str>text).casefold()
+        text = folded(text, row)
         utf8 = text_utf8(<PyObject*>text, &length)
     if row.op == OP_MATCHES:
         return YES if automaton_accepts(p.automata + row.payload * 8, utf8, length) else NO

@@ -57,7 +57,7 @@ cdef Truth match_window(Program p, Call* call, const condition_row* row) noexcep
         instant = clock_us(call)
     elif slot.kind == UNUSABLE:
         return UNKNOWN
-    elif not instant_of_slot(slot, &instant):
+    elif not instant_of_slot(slot, row, &instant):
         return UNKNOWN
     return YES if in_window(&p.windows[row.offset], p.zones, instant) else NO
 

@@ -6,7 +6,7 @@ from evaluator._pure.program import Program
 from evaluator._pure.values import fresh_copy
 from evaluator._pure.walk import Answer
 from evaluator.reasons import DETAILS, ERROR_CODES, WORDS
-from evaluator.snapshot.opcodes import NONE
+from evaluator.snapshot.opcodes import KIND_BOOLEAN, NONE, VARIANT_IS_ON
 
 
 class Evaluation:
@@ -28,6 +28,11 @@ class Evaluation:
     def value(self) -> Any:
         """The variant's value; None if there is none."""
         return fresh_copy(variant_value(self._program, self._answer.variant))
+
+    @property
+    def boolean(self) -> bool | None:
+        """What it says to a boolean question: its value if that is one, true for a variant that is on, else None."""
+        return boolean_of(self._program, self._answer.variant)
 
     @property
     def variant(self) -> str | None:
@@ -93,6 +98,17 @@ class Evaluation:
 
 
 _COMPARED = ("flag_key", "value", "variant", "reason_code", "rule", "bucket", "snapshot_version", "metadata")
+
+
+def boolean_of(program: Program, variant: int | None) -> bool | None:
+    """What a variant says to a boolean question; None if nothing."""
+    if variant is None:
+        return None
+    row = program.variants[variant]
+    if row.kind == KIND_BOOLEAN:
+        value: bool = program.values[row.value]
+        return value
+    return True if row.flags & VARIANT_IS_ON else None
 
 
 def variant_value(program: Program, variant: int | None) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evaluator._pure.evaluation import Evaluation, variant_value
+from evaluator._pure.evaluation import Evaluation, boolean_of, variant_value
 from evaluator._pure.load import load
 from evaluator._pure.program import Program
 from evaluator._pure.question import key_text, make_view, row_of
@@ -86,8 +86,11 @@ class Evaluator:
     # --- typed questions: the value, or the default handed in -------------------------------------------------------------
 
     def boolean(self, key: str, context: Context, default: Any, now: Now = None) -> Any:
-        """The value of a boolean flag."""
-        return self._typed(key, context, default, now, codes.KIND_BOOLEAN)
+        """The value of a boolean flag; true for a variant that is on, whatever it is worth."""
+        program = self._program
+        _, _, answer = _answer(program, key, context, now)
+        value = boolean_of(program, answer.variant)
+        return default if value is None else value
 
     def string(self, key: str, context: Context, default: Any, now: Now = None) -> Any:
         """The value of a string flag."""

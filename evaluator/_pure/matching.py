@@ -12,11 +12,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from evaluator._pure.hashing import murmur3_32
-from evaluator._pure.operands import as_double, as_integer, number_operand
+from evaluator._pure.networks import is_in_network, parse_address
+from evaluator._pure.operands import as_double, as_integer, networks_of, number_operand
 from evaluator._pure.places import as_place, distance, in_window
 from evaluator._pure.rows import ConditionRow
-from evaluator._pure.times import as_instant
+from evaluator._pure.times import as_instant, is_full
 from evaluator._pure.values import (
+    BLANKS,
     MISSING,
     UNORDERED,
     as_items,
@@ -164,7 +166,7 @@ def _exists(program: Program, row: ConditionRow, value: Any) -> Truth:
 
 def _in_order(program: Program, row: ConditionRow, value: Any) -> Truth:
     number = as_number(value, coerce_text=bool(row.mode & codes.MODE_COERCE_TEXT))
-    if number is None:
+    if number is None or (row.mode & codes.MODE_EXACT_TEXT and isinstance(value, str) and value != value.strip(BLANKS)):
         return None
     operand = number_operand(row)
     if row.op == codes.OP_LESS:
@@ -190,8 +192,15 @@ def _modulo(program: Program, row: ConditionRow, value: Any) -> Truth:
 
 
 def _time(program: Program, row: ConditionRow, value: Any) -> Truth:
-    instant = as_instant(value, row.mode)
+    instant = instant_for(row, value)
     return None if instant is None else compare(row.mode, order_of(instant, as_integer(row.payload)))
+
+
+def instant_for(row: ConditionRow, value: Any) -> int | None:
+    """The value as an instant, in a string of the form that the row's mode wants."""
+    if row.mode & codes.MODE_INSTANT_FULL and isinstance(value, str) and not is_full(value):
+        return None
+    return as_instant(value, row.mode)
 
 
 def _version(program: Program, row: ConditionRow, value: Any) -> Truth:
@@ -230,7 +239,7 @@ def _distance(program: Program, row: ConditionRow, value: Any) -> Truth:
 
 
 def _window(program: Program, row: ConditionRow, value: Any) -> Truth:
-    instant = as_instant(value)
+    instant = instant_for(row, value)
     return None if instant is None else in_window(program.windows[row.offset], program.zones, instant)
 
 
@@ -243,7 +252,11 @@ def _text_of(row: ConditionRow, value: Any) -> str | None:
 
 
 def _folded(row: ConditionRow, text: str) -> bytes:
-    return (text.casefold() if row.mode & codes.MODE_CASEFOLD else text).encode()
+    if row.mode & codes.MODE_CASEFOLD:
+        text = text.casefold()
+    elif row.mode & codes.MODE_LOWERCASE:
+        text = text.lower()
+    return text.encode()
 
 
 def _contains_text(program: Program, row: ConditionRow, value: Any) -> Truth:
@@ -314,6 +327,13 @@ def _path(program: Program, row: ConditionRow, value: Any) -> Truth:
     return None if found is MISSING else deep_equal(program.values[row.length], found)
 
 
+def _in_network(program: Program, row: ConditionRow, value: Any) -> Truth:
+    address = parse_address(value) if isinstance(value, str) else None
+    if address is None:
+        return None
+    return any(is_in_network(address, network) for network in networks_of(program, row))
+
+
 _NULL_OPERATORS: Final = frozenset(
     {codes.OP_EQ_TEXT, codes.OP_EQ_NUMBER, codes.OP_EQ_BOOLEAN, codes.OP_IS_NULL, codes.OP_EQ_VALUE, codes.OP_EXISTS}
 )
@@ -347,4 +367,5 @@ _OPERATORS: Final[dict[int, Operator]] = {
     codes.OP_ORDER: _order,
     codes.OP_WITHIN: _within,
     codes.OP_MODULO: _modulo,
+    codes.OP_IN_NETWORK: _in_network,
 }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sized
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from evaluator._pure.networks import is_network
 from evaluator._pure.places import read_zone
 from evaluator._pure.rows import ConditionRow
 from evaluator._pure.values import is_nan
@@ -144,6 +145,18 @@ def _ascending(program: Program, row: ConditionRow, decode: Callable[[int], int 
     require(is_sorted, "a condition's numbers are not sorted")
 
 
+def networks_of(program: Program, row: ConditionRow) -> list[tuple[int, int, int]]:
+    """The networks that a row refers to."""
+    numbers = program.numbers[row.offset : row.offset + row.count * codes.NETWORK_NUMBERS]
+    return list(zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True))
+
+
+def _networks(program: Program, row: ConditionRow) -> None:
+    span(row.offset, row.count * codes.NETWORK_NUMBERS, program.numbers, "a condition's networks")
+    for kind, _, _ in networks_of(program, row):
+        require(is_network(kind), "a condition's network is none")
+
+
 def _boolean(program: Program, row: ConditionRow) -> None:
     require(row.payload <= 1, "a condition's boolean is neither 0 nor 1")
 
@@ -246,4 +259,5 @@ _CHECKS: Final[dict[int, Callable[[Program, ConditionRow], None]]] = {
     codes.OP_ORDER: _value,
     codes.OP_WITHIN: _whole,
     codes.OP_MODULO: _modulo,
+    codes.OP_IN_NETWORK: _networks,
 }

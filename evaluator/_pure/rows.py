@@ -79,7 +79,7 @@ class VariantRow(NamedTuple):
     name: int
     value: int
     kind: int
-    reserved: int
+    flags: int
     reserved_2: int
     name_json: int
     name_json_length: int

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Final
 
 from evaluator._pure.values import plain
-from evaluator.snapshot.opcodes import MODE_TIME_MILLISECONDS, MODE_TIME_RFC3339
+from evaluator.snapshot.opcodes import MODE_INSTANT_MILLISECONDS, MODE_INSTANT_RFC3339
 
 MAX_INSTANT: Final = 2**62  # µs; both ends included
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
@@ -20,7 +20,7 @@ _RFC3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9
 
 
 def as_instant(value: object, mode: int = 0) -> int | None:
-    """The value as an instant in µs, or None if it is none; ``mode``: MODE_TIME_*.
+    """The value as an instant in µs, or None if it is none; ``mode``: MODE_INSTANT_*.
 
     Raises what a hostile object's attribute access raises.
     """
@@ -30,15 +30,15 @@ def as_instant(value: object, mode: int = 0) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return scaled(value, 1_000 if mode & MODE_TIME_MILLISECONDS else 1_000_000)
+        return scaled(value, 1_000 if mode & MODE_INSTANT_MILLISECONDS else 1_000_000)
     if value is None or isinstance(value, list | tuple | set | frozenset | dict):
         return None
     return _instant_of_object(value, mode)
 
 
 def _instant_in_text(text: str, mode: int) -> int | None:
-    """With MODE_TIME_RFC3339 nothing may be left out, and the letters are capitals."""
-    return None if mode & MODE_TIME_RFC3339 and not _RFC3339.fullmatch(text) else instant_in_text(text)
+    """With MODE_INSTANT_RFC3339 nothing may be left out, and the letters are capitals."""
+    return None if mode & MODE_INSTANT_RFC3339 and not _RFC3339.fullmatch(text) else instant_in_text(text)
 
 
 def _instant_of_object(value: Any, mode: int) -> int | None:
@@ -80,6 +80,11 @@ def instant_in_text(text: str) -> int | None:
         offset = -offset
     fraction = int((match["fraction"] or "").ljust(6, "0")[:6])
     return (day * 86_400 + seconds - offset) * 1_000_000 + fraction
+
+
+def is_full(text: str) -> bool:
+    """Whether an instant's string has seconds and a zone, which are optional otherwise."""
+    return text[16:17] == ":" and any(mark in text[17:] for mark in "Zz+-")
 
 
 def _day(year: int, month: int, day: int) -> int | None:

@@ -11,6 +11,8 @@ MAX_INTEGER_BITS: Final = 1024  # of an integer that has a text; Python itself r
 EXACT_FLOATS: Final = 2.0**53  # whole floats below this are written as integers
 UNORDERED: Final = 2  # beside the orders -1, 0 and 1: one side is NaN
 
+BLANKS: Final = " \t\n\r\f\v"  # ASCII's
+
 _NUMBER: Final = re.compile(r"[ \t\n\r\f\v]*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[ \t\n\r\f\v]*")
 
 

@@ -303,11 +303,10 @@ def fixed_answer(program: Program, index: int) -> Answer | None:
 
 def _present(row: AttributeRow, value: Any) -> Any:
     """The value, or MISSING where the attribute takes an empty one for that."""
-    if row.flags & codes.ATTRIBUTE_NULL_IS_MISSING and value is None:
-        return MISSING
-    if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING and (value is None or (isinstance(value, str) and plain(value) == "")):
-        return MISSING
-    return value
+    if value is None:
+        return MISSING if row.flags & (codes.ATTRIBUTE_EMPTY_IS_MISSING | codes.ATTRIBUTE_NULL_IS_MISSING) else value
+    is_empty = row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING and isinstance(value, str) and plain(value) == ""
+    return MISSING if is_empty else value
 
 
 def _at_end(row: OutcomeRow, action: int, so_far: Answer) -> Answer:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from evaluator._pure.load import load
+from evaluator._pure.operands import networks_of
 from evaluator._pure.program import Program
 from evaluator._pure.rows import ConditionRow, FlagRow
 from evaluator.snapshot import opcodes as codes
@@ -51,6 +52,7 @@ class _Contents:
             codes.OP_PATH: lambda row: (tuple(program.paths[row.offset]), self._value(row.length)),
             codes.OP_DISTANCE: lambda row: tuple(program.places[row.offset]),
             codes.OP_WINDOW: lambda row: self._window(row.offset),
+            codes.OP_IN_NETWORK: lambda row: tuple(networks_of(program, row)),
             codes.OP_BUCKET: lambda row: self._outcome(row.offset),
             codes.OP_EXPRESSION: lambda row: self._node(row.offset),
         }
@@ -125,7 +127,7 @@ class _Contents:
         if index >= len(self._program.variants):  # an operator's operand may hold anything
             return index
         row = self._program.variants[index]
-        return self._program.variant_names[row.name], self._value(row.value)
+        return self._program.variant_names[row.name], self._value(row.value), row.flags
 
     def _attribute(self, index: int) -> Content:
         if index >= len(self._program.attributes):

@@ -4,9 +4,10 @@ No clock, no network, no thread of its own: whoever fetches snapshots calls ``sw
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from os import PathLike
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEventDetails
@@ -100,7 +101,7 @@ class BurgeeProvider(AbstractProvider):
     def resolve_boolean_details(
         self, flag_key: str, default_value: bool, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[bool]:
-        return self._resolve(flag_key, default_value, evaluation_context, as_boolean)
+        return self._resolve(flag_key, default_value, evaluation_context, as_boolean, attrgetter("boolean"))
 
     def resolve_string_details(
         self, flag_key: str, default_value: str, evaluation_context: EvaluationContext | None = None
@@ -123,9 +124,17 @@ class BurgeeProvider(AbstractProvider):
         return self._resolve(flag_key, default_value, evaluation_context, as_object)
 
     def _resolve(
-        self, key: str, default: T, context: EvaluationContext | None, convert: Convert[T]
+        self,
+        key: str,
+        default: T,
+        context: EvaluationContext | None,
+        convert: Convert[T],
+        otherwise: Callable[[Evaluation], Any] | None = None,
     ) -> FlagResolutionDetails[T]:
-        """Evaluation takes no I/O and no lock, so the SDK's asynchronous questions come here too."""
+        """Evaluation takes no I/O and no lock, so the SDK's asynchronous questions come here too.
+
+        ``otherwise``: what an answer says whose value isn't of the type, None if nothing.
+        """
         evaluator = self._evaluator
         if evaluator is None:
             return _failure(default, ErrorCode.PROVIDER_NOT_READY, "no snapshot is loaded")
@@ -133,10 +142,12 @@ class BurgeeProvider(AbstractProvider):
         if evaluation.error_code is not None:
             return _error(default, evaluation, evaluation.error_code)
         value = evaluation.value
-        if value is None:
-            return _details(default, evaluation)
-        converted = convert(value)
-        return _error(default, evaluation, "TYPE_MISMATCH") if converted is None else _details(converted, evaluation)
+        said = None if value is None else convert(value)
+        if said is None and otherwise is not None:
+            said = otherwise(evaluation)
+        if said is not None:
+            return _details(said, evaluation)
+        return _details(default, evaluation) if value is None else _error(default, evaluation, "TYPE_MISMATCH")
 
 
 def _fetcher(place: Place) -> Callable[[], bytes]:

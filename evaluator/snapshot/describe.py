@@ -7,11 +7,11 @@ A *program-like* object has the sections of ``layout.SECTIONS`` as attributes: l
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from evaluator.snapshot import opcodes as codes
 from evaluator.snapshot.describe_attribute import describe_attribute, quoted
+from evaluator.snapshot.times_and_places import describe_network, describe_window, instant_text
 
 __all__ = [
     "describe_attribute",
@@ -48,9 +48,11 @@ _TEXT: Final = {
     codes.OP_STARTS_WITH: "starts with",
     codes.OP_ENDS_WITH: "ends with",
 }
-_INSTANTS: Final = {codes.MODE_TIME_MILLISECONDS: "epoch ms", codes.MODE_TIME_RFC3339: "RFC 3339"}
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANTS: Final = {
+    codes.MODE_INSTANT_FULL: "with seconds and zone",
+    codes.MODE_INSTANT_RFC3339: "as in RFC 3339",
+    codes.MODE_INSTANT_MILLISECONDS: "or in milliseconds",
+}
 _HEADER: Final = struct.Struct("<IIII")
 
 
@@ -74,14 +76,6 @@ def text_of(program: Any, offset: int, length: int) -> str:
     """A slice of ``text``, readable whatever is in it."""
     data: bytes = bytes(program.text[offset : offset + length])
     return data.decode(errors="backslashreplace")
-
-
-def instant_text(microseconds: int) -> str:
-    """ISO 8601 in UTC; the bare number where the calendar doesn't reach."""
-    try:
-        return (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        return f"{microseconds} µs"
 
 
 def strings_of_set(sets: bytes, at: int) -> Iterator[str]:
@@ -156,11 +150,14 @@ def _exists(program: Any, row: Any) -> str:
 
 def _in_order(program: Any, row: Any) -> str:
     coerced = " (numeric strings count)" if row.mode & codes.MODE_COERCE_TEXT else ""
-    return f"{_subject(program, row)} {_ORDER[row.op]} {_number(row)}{coerced}"
+    exact = " (without blanks)" if row.mode & codes.MODE_EXACT_TEXT else ""
+    return f"{_subject(program, row)} {_ORDER[row.op]} {_number(row)}{coerced}{exact}"
 
 
 def _text_test(program: Any, row: Any) -> str:
-    folded = ", ignoring case" if row.mode & codes.MODE_CASEFOLD else ""
+    folded = (
+        ", ignoring case" if row.mode & codes.MODE_CASEFOLD else ", in lower case" if row.mode & codes.MODE_LOWERCASE else ""
+    )
     return f"{_subject(program, row)} {_TEXT[row.op]} {quoted(text_of(program, row.offset, row.length))}{folded}{_strict(row)}"
 
 
@@ -173,9 +170,11 @@ def _matches(program: Any, row: Any) -> str:
 
 
 def _time(program: Any, row: Any) -> str:
-    kinds = [name for bit, name in _INSTANTS.items() if row.mode & bit]
-    told = f" ({', '.join(kinds)})" if kinds else ""
-    return f"{_subject(program, row)} is an instant{told} {_comparison(row)} {instant_text(_signed(row.payload))}"
+    return f"{_subject(program, row)} is an instant{_form(row)} {_comparison(row)} {instant_text(_signed(row.payload))}"
+
+
+def _form(row: Any) -> str:
+    return "".join(f" {name}" for bit, name in _INSTANTS.items() if row.mode & bit)
 
 
 def _now(program: Any, row: Any) -> str:
@@ -207,7 +206,15 @@ def _distance(program: Any, row: Any) -> str:
 
 def _window(program: Any, row: Any) -> str:
     subject = "now" if row.attribute == codes.NONE_16 else f"{_subject(program, row)} (or now)"
-    return f"{subject} is in the window {describe_window(program.windows[row.offset])}"
+    return f"{subject}{_form(row)} is in the window {describe_window(program.windows[row.offset])}"
+
+
+def _in_network(program: Any, row: Any) -> str:
+    numbers = program.numbers[row.offset : row.offset + row.count * codes.NETWORK_NUMBERS]
+    items = (
+        describe_network(*numbers[at : at + codes.NETWORK_NUMBERS]) for at in range(0, len(numbers), codes.NETWORK_NUMBERS)
+    )
+    return f"{_subject(program, row)} is an address in one of {listed(items, row.count)}"
 
 
 def _bucket(program: Any, row: Any) -> str:
@@ -324,31 +331,6 @@ def _end(program: Any, outcome: Any, action: int) -> str:
     return ENDS[action] if action < len(ENDS) else f"action {action}"
 
 
-def describe_window(window: Any) -> str:
-    """A time window's parts, all of which must hold."""
-    days = [name for bit, name in enumerate(_DAYS) if window.days >> bit & 1]
-    parts = [] if len(days) == len(_DAYS) else ["on " + (", ".join(days) or "no day")]
-    if window.flags & codes.WINDOW_MINUTES:
-        parts.append(f"{_minute(window.start_minute)}-{_minute(window.end_minute)}")
-    if window.flags & codes.WINDOW_DATES:
-        parts.append(f"{_date(window.start_day)} to {_date(window.end_day)}")
-    if window.flags & codes.WINDOW_ABSOLUTE:
-        parts.append(f"{instant_text(window.start)} to {instant_text(window.end)}")
-    parts.append("UTC" if window.zone == codes.NONE else f"in zone {window.zone}")
-    return ", ".join(parts)
-
-
-def _minute(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"
-
-
-def _date(day: int) -> str:
-    try:
-        return (_EPOCH + timedelta(days=day)).date().isoformat()
-    except OverflowError:
-        return f"day {day}"
-
-
 def describe_expression(program: Any, index: int) -> str:
     """An expression as a call: ``equal(variable("country"), "US")``."""
     node = program.nodes[index]
@@ -394,4 +376,5 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_ORDER: _by_value,
     codes.OP_WITHIN: _within,
     codes.OP_MODULO: _modulo,
+    codes.OP_IN_NETWORK: _in_network,
 }

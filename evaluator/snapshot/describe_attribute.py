@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from evaluator.snapshot import opcodes as codes
 
+_LABELLED: Final = codes.ATTRIBUTE_PATH_ONLY | codes.ATTRIBUTE_MAP_NAMES
 SHOWN_CHARACTERS: Final = 120  # of a long text
 
 
@@ -15,7 +16,9 @@ def describe_attribute(program: Any, index: int) -> str:
         row = program.attributes[index]
         name = program.attribute_names[row.name]
         if row.path != codes.NONE:
-            name = ".".join(str(step) for step in program.paths[row.path])
+            path = ".".join(str(step) for step in program.paths[row.path])
+            labelled = row.flags & _LABELLED or name.startswith("$") or name == path
+            name = path if labelled else f"{name} else {path}"
         if row.flags & codes.ATTRIBUTE_MAP_NAMES:
             name = f"names of maps in {'the context' if row.path == codes.NONE else name}"
         names.append(name + _provisos(program, row))

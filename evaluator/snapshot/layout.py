@@ -95,7 +95,7 @@ VARIANT = Row(
     ("name", "u32"),
     ("value", "u32"),
     ("kind", "u8"),
-    ("reserved", "u8"),
+    ("flags", "u8"),
     ("reserved_2", "u16"),
     ("name_json", "u32"),
     ("name_json_length", "u32"),

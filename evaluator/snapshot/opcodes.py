@@ -46,7 +46,8 @@ OP_EXISTS = 30
 OP_ORDER = 31
 OP_WITHIN = 32
 OP_MODULO = 33
-OP_LAST = 33
+OP_IN_NETWORK = 34
+OP_LAST = 34
 
 # Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE, NOW and ORDER.
 CMP_EQ = 0
@@ -60,16 +61,19 @@ CMP_MASK = 7
 # Mode bits, per operator family.
 MODE_INTEGER = 1  # numbers: the payload is an i64, not a double
 MODE_COERCE_TEXT = 2  # numbers: a numeric string counts as its number
+MODE_EXACT_TEXT = 4  # numbers, with MODE_COERCE_TEXT: no blanks around a numeric string
 MODE_CASEFOLD = 1  # text: compare after Unicode case folding (operand already folded)
+MODE_LOWERCASE = 2  # text: compare after Unicode's full lower-casing (operand already in lower case)
+MODE_INSTANT_FULL = 8  # TIME and WINDOW: a string must have seconds and a zone
+MODE_TEXT_ONLY = 4  # text: only strings have a text
+MODE_INSTANT_MILLISECONDS = 16  # TIME and WINDOW: a number is epoch milliseconds
+MODE_INSTANT_RFC3339 = 32  # TIME and WINDOW: a string must be a whole RFC 3339 timestamp, its letters capitals
 MODE_BOOLEAN_NUMBER = 8  # EQ_VALUE, CONTAINS_ALL, CONTAINS_ANY, ORDER, WITHIN: booleans are the numbers 0 and 1
 MODE_CONTAINER = 16  # CONTAINS_ALL, CONTAINS_ANY: a text contains its parts, a map its keys
 MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
 MODE_VERSION_PARTIAL = 16  # versions: "1" and "1.2" mean 1.0.0 and 1.2.0
 MODE_VERSION_SAME_MINOR = 32  # versions: operand ~1.2.3 (same major and minor; the comparison code is ignored)
 MODE_VERSION_SAME_MAJOR = 64  # versions: operand ^1.2.3 (same major; the comparison code is ignored)
-MODE_TEXT_ONLY = 2  # text: only strings have a text
-MODE_TIME_MILLISECONDS = 8  # instants: a number is epoch milliseconds
-MODE_TIME_RFC3339 = 16  # instants: a string is a full RFC 3339 timestamp, zone and all
 MODE_EACH = 128  # every operator with an attribute, WINDOW excepted: a list satisfies it when any of its elements does
 VERSION_TEXT_ONLY = 1  # in `count` of VERSION, whose mode is full: only strings are versions
 
@@ -139,6 +143,12 @@ ATTRIBUTE_GUARDED = 8  # nothing is there unless the attribute `guard` is the te
 ATTRIBUTE_GUARD_OPTIONAL = 16  # … or missing
 ATTRIBUTE_MAP_NAMES = 32  # not the value at the path (of the whole context without one): the names of the maps in it
 ATTRIBUTE_ALL = 63
+
+# Variant flags.
+VARIANT_IS_ON = 1  # to a boolean question, a value that is no boolean answers true
+
+# A network in `numbers`: version * 256 + prefix length; the address in 128 bits (IPv4 in the highest 32), high half first.
+NETWORK_NUMBERS = 3
 
 # Window flags.
 WINDOW_MINUTES = 1

@@ -229,4 +229,9 @@ OPERANDS: dict[str, tuple[Strategy, Strategy]] = {
         st.tuples(st.sampled_from([1, 7, 2**63 - 1]), st.integers(-3, 3), st.integers(-3, 3)),
         st.sampled_from([(0, 0, 0), (-1, 0, 0), (2**63, 0, 1), (7, 0), (7, 0.5, 1), [7, 0, 1], (True, 0, 0)]),
     ),
+    "in_network": (
+        st.lists(st.builds(ir.Network, st.just(6), st.integers(0, 2**128 - 1), st.integers(0, 128)), max_size=3).map(tuple)
+        | st.builds(ir.Network, st.just(4), st.integers(0, 2**32 - 1), st.integers(0, 32)).map(lambda network: (network,)),
+        st.sampled_from(["10.0.0.0/8", (5,), (ir.Network(4, 0, 33),), (ir.Network(4, 2**32, 8),), (ir.Network(5, 0, 0),)]),
+    ),
 }

@@ -188,7 +188,7 @@ def tables_for(op: int) -> tuple[Tables, dict[str, int]]:
     tables.add("places", latitude=0.0, longitude=0.0, radius=1.0, km_per_unit=1.0)
     tables.add("windows", days=127, zone=codes.NONE, flags=codes.WINDOW_MINUTES, end_minute=800)
     tables.add("text_refs", offset=offset, length=length, prefix=prefix(b"lie"))
-    tables.numbers = [bits(1), bits(999)]
+    tables.numbers = [bits(1), bits(999), 6 << 8 | 1, 0, 0]
     tables.paths.append(["a", 0])
     listed = tables.value(["lie", 1, None])
     text = {"offset": offset, "length": length, "mode": codes.MODE_CASEFOLD}
@@ -210,6 +210,7 @@ def tables_for(op: int) -> tuple[Tables, dict[str, int]]:
         codes.OP_ORDER: {"offset": listed, "mode": codes.CMP_LE | codes.MODE_BOOLEAN_NUMBER},
         codes.OP_WITHIN: {"offset": listed, "mode": codes.MODE_BOOLEAN_NUMBER},
         codes.OP_MODULO: {"count": 2, "payload": 7},
+        codes.OP_IN_NETWORK: {"offset": 2, "count": 1},
     }
     if op == codes.OP_BUCKET:
         return tables, {"offset": tables.split(0, [(2**31, codes.TARGET_NO_ANSWER)], unit=codes.UNIT_CBOR)}

@@ -21,7 +21,7 @@ def sound() -> Tables:
     offset, length = t.text("1.2.3")
     text = {"offset": offset, "length": length}
     t.add("text_refs", **text, prefix=prefix(b"1.2.3"))
-    t.numbers = [bits(-1), bits(2), bits(-1.0), bits(2.0), 0, 1]
+    t.numbers = [bits(-1), bits(2), bits(-1.0), bits(2.0), 0, 1, 4 << 8 | 8, 10 << 56, 0]
     t.add("places", latitude=1.0, longitude=2.0, radius=3.0, km_per_unit=1.0)
     t.add("windows", days=127, zone=t.blob("zones", ZONE))
     t.add("nodes", op=codes.NODE_OR, count=2, first_child=1)
@@ -51,6 +51,7 @@ def sound() -> Tables:
         codes.OP_NOW: {"attribute": NONE_16},
         codes.OP_CONTAINS_ALL: {"offset": listed},
         codes.OP_CONTAINS_ANY: {"offset": listed},
+        codes.OP_IN_NETWORK: {"offset": 6, "count": 1},
         codes.OP_PATH: {"offset": 1, "length": listed},
         codes.OP_ORDER: {"offset": flat},
         codes.OP_WITHIN: {"offset": listed},

@@ -34,6 +34,10 @@ def body(name: str, value: Any) -> Change:
     return lambda tables: setattr(tables, name, value)
 
 
+def field_of_numbers(index: int, value: int) -> Change:
+    return lambda tables: tables.numbers.__setitem__(index, value)
+
+
 def both(*changes: Change) -> Change:
     return lambda tables: [change(tables) for change in changes]
 
@@ -124,7 +128,7 @@ BROKEN: dict[str, Change] = {
     "a flag's key text": field("flags", 0, key_json=TEXT_END),
     "a flag's metadata text": field("flags", 0, metadata_json=0, metadata_json_length=TEXT_END),
     # rules and jumps
-    "a rule's conditions": field("rules", 0, condition_count=31),
+    "a rule's conditions": field("rules", 0, condition_count=ROWS + 2),
     "a rule's outcome": field("rules", 0, outcome=99),
     "a rule's id": field("rules", 0, id=1),
     "a jump to itself": field("conditions", 0, on_true=0),
@@ -161,7 +165,7 @@ BROKEN: dict[str, Change] = {
     "a modulus of zero": operand(codes.OP_MODULO, payload=0),
     "a negative modulus": operand(codes.OP_MODULO, payload=1 << 63),
     "remainders too few": operand(codes.OP_MODULO, count=1),
-    "remainders not there": operand(codes.OP_MODULO, offset=5),
+    "remainders not there": operand(codes.OP_MODULO, offset=8),
     "an automaton": operand(codes.OP_MATCHES, payload=99),
     "an automaton far out": operand(codes.OP_MATCHES, payload=2**61 + 1),
     "an automaton without classes": patch("automata", 4, struct.pack("<I", 0)),
@@ -175,6 +179,9 @@ BROKEN: dict[str, Change] = {
     "a split": operand(codes.OP_BUCKET, offset=99),
     "a split that is none": operand(codes.OP_BUCKET, offset=0),
     "an expression": operand(codes.OP_EXPRESSION, offset=99),
+    "networks": operand(codes.OP_IN_NETWORK, offset=7, count=1),
+    "a network's version": both(field_of_numbers(0, 5 << 8), operand(codes.OP_IN_NETWORK, count=1)),
+    "a network's prefix": both(field_of_numbers(0, 4 << 8 | 33), operand(codes.OP_IN_NETWORK, count=1)),
     "a path": operand(codes.OP_PATH, offset=2),
     "a path's value": operand(codes.OP_PATH, length=99),
     "a prerequisite": field("conditions", ROWS, payload=2),

@@ -137,26 +137,40 @@ def _rarer_operand(chance: Random, operator: str) -> Any:
         return tuple(values.json_value(chance, 1) for _ in range(chance.randrange(4)))
     if operator == "path":
         return chance.choice((("a", "b", 0), ("b", 0), (0,), ("c", "d"), ("a",), (1, "b"))), values.json_value(chance, 1)
+    if operator == "in_network":
+        return tuple(_network(chance) for _ in range(chance.randrange(4)))
     return None  # exists
+
+
+def _network(chance: Random) -> ir.Network:
+    if chance.randrange(2):
+        return ir.Network(4, chance.choice((0x0A010203, 0xC0A80000, 0)), chance.choice((0, 8, 16, 24, 31, 32)))
+    return ir.Network(
+        6, chance.choice((0x20010DB8 << 96 | 1, 1, 0xFFFF0A010203)), chance.choice((0, 1, 32, 63, 64, 65, 96, 127, 128))
+    )
 
 
 def _mode(chance: Random, operator: str) -> int:
     if operator in ("less", "less_equal", "greater", "greater_equal"):
-        return chance.choice((0, codes.MODE_COERCE_TEXT))
-    if operator in ("contains", "starts_with", "ends_with", "matches"):
-        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_TEXT_ONLY, 3))
-    if operator == "time":
-        return chance.choice((0, codes.MODE_TIME_MILLISECONDS, codes.MODE_TIME_RFC3339, 24))
+        return chance.choice((0, codes.MODE_COERCE_TEXT, codes.MODE_COERCE_TEXT | codes.MODE_EXACT_TEXT))
+    if operator in ("contains", "starts_with", "ends_with"):
+        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_LOWERCASE)) | chance.choice((0, codes.MODE_TEXT_ONLY))
+    if operator == "matches":
+        return chance.choice((0, codes.MODE_CASEFOLD)) | chance.choice((0, codes.MODE_TEXT_ONLY))
     if operator in ("equal", "order", "within", "contains_all", "contains_any"):
         container = codes.MODE_CONTAINER if operator.startswith("contains") else 0
         return chance.choice((0, codes.MODE_BOOLEAN_NUMBER, container, codes.MODE_BOOLEAN_NUMBER | container))
+    if operator in ("time", "window"):
+        return chance.choice((0, codes.MODE_INSTANT_FULL, codes.MODE_INSTANT_RFC3339)) | chance.choice(
+            (0, codes.MODE_INSTANT_MILLISECONDS)
+        )
     return chance.choice(VERSION_MODES) if operator == "version" else 0
 
 
 OPERATORS = (
     "equal", "equal", "one_of", "one_of", "less", "less_equal", "greater", "greater_equal", "contains", "starts_with",
     "ends_with", "matches", "time", "version", "length", "distance", "window", "now", "contains_all", "contains_any",
-    "path", "exists", "order", "within", "modulo",
+    "path", "exists", "order", "within", "modulo", "in_network",
 )  # fmt: skip
 
 
@@ -164,8 +178,10 @@ def check(chance: Random) -> ir.Test:
     """One operator on one attribute."""
     operator = chance.choice(OPERATORS)
     mode, operand = _mode(chance, operator), _operand(chance, operator)
-    if mode & codes.MODE_CASEFOLD and isinstance(operand, str) and operator != "matches":
-        operand = operand.casefold()
+    if operator in ("contains", "starts_with", "ends_with"):
+        operand = (
+            operand.casefold() if mode & codes.MODE_CASEFOLD else operand.lower() if mode & codes.MODE_LOWERCASE else operand
+        )
     if operator not in ("now", "window") and not chance.randrange(3):
         mode |= codes.MODE_EACH
     truths = (ir.FALSE, ir.FALSE, ir.TRUE, ir.UNKNOWN)
@@ -246,7 +262,7 @@ def condition(chance: Random, others: list[ir.Flag], depth: int = 3) -> ir.Condi
 def _variants(chance: Random) -> tuple[ir.Variant, ...]:
     names = chance.sample(("on", "off", "true", "false", "US", "pro", "1", ""), chance.randrange(1, 5))
     pool = (True, False, "text", 5, 2**53, 1.5, 3.0, {"a": [1, {"b": None}]}, [1, "x"], None)
-    return tuple(ir.Variant(name, chance.choice(pool)) for name in names)
+    return tuple(ir.Variant(name, chance.choice(pool), not chance.randrange(3)) for name in names)
 
 
 def flag(chance: Random, key: str, others: list[ir.Flag]) -> ir.Flag:

@@ -24,6 +24,7 @@ FAMILIES = {
     ("outcomes", "on_missing"): range(codes.ON_LAST + 1),
     ("outcomes", "past_end"): range(codes.ON_LAST + 1),
     ("variants", "kind"): range(codes.KIND_OBJECT + 1),
+    ("variants", "flags"): range(codes.VARIANT_IS_ON + 1),
     ("flags", "state"): range(codes.STATE_TOMBSTONE + 1),
     ("attributes", "flags"): (
         0,

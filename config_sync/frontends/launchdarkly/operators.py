@@ -20,7 +20,7 @@ _VERSION = re.compile(
     rf"{_NUMERIC}(?:\.{_NUMERIC}){{0,2}}(?:-{_IDENTIFIER}(?:\.{_IDENTIFIER})*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 )
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})")
-_TIME_MODE = codes.MODE_TIME_MILLISECONDS | codes.MODE_TIME_RFC3339
+_TIME_MODE = codes.MODE_INSTANT_MILLISECONDS | codes.MODE_INSTANT_RFC3339
 _TEXT_OPERATORS = {"startsWith": "starts_with", "endsWith": "ends_with", "contains": "contains", "matches": "matches"}
 _ORDERS = {  # the test, and which of several values decides
     "lessThan": ("less", max),

@@ -32,6 +32,8 @@ FLAGS = (
     flag("big", BIG),
     flag("object", {"a": [1, {"b": None}]}),
     flag("list", [1, 2]),
+    flag("payload", variants=(ir.Variant("only", "text", is_on=True),)),
+    flag("empty-payload", variants=(ir.Variant("only", None, is_on=True),)),
     flag("broken", True, error="nonsense"),
     flag("silent", default=ir.NoAnswer(), default_reason=codes.REASON_DISABLED),
     split("split", metadata={"owner": "me"}),
@@ -121,6 +123,14 @@ def test_another_type_is_a_mismatch(
     assert details.value == default
     assert (details.reason, details.error_code, details.variant) == (Reason.ERROR, ErrorCode.TYPE_MISMATCH, None)
     assert details.error_message == "the flag's value has another type"
+
+
+@pytest.mark.parametrize("way", [_at_once, _asynchronously])
+@pytest.mark.parametrize("key", ["payload", "empty-payload"])
+def test_a_variant_that_is_on_is_true(client: OpenFeatureClient, way: Callable[[str], Ask], key: str) -> None:
+    details = way("boolean")(client, key, False, None)
+    assert (details.value, details.variant, details.error_code) == (True, "only", None)
+    assert way("string")(client, "payload", "d", None).value == "text"
 
 
 @pytest.mark.parametrize(
