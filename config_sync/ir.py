@@ -110,9 +110,10 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     equal                                          str | int | float | bool | None | list | dict
     one_of                                         tuple of str | int | float | bool | None
     less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT, MODE_EXACT_TEXT)
-    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD, MODE_LOWERCASE; operand already folded;
+    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD, MODE_LOWERCASE; operand folded; MODE_DECIMAL,
                                                    MODE_TEXT_ONLY)
-    matches                                        str: the pattern (``config_sync.regex`` dialect; ``mode``: MODE_TEXT_ONLY)
+    matches                                        str: the pattern (``mode``: MODE_CASEFOLD, MODE_DECIMAL, MODE_TEXT_ONLY,
+                                                   MODE_RUST_SYNTAX)
     time                                           int microseconds (``compare``; ``mode``: MODE_INSTANT_*)
     version                                        str (``compare``; ``mode``: MODE_VERSION_*; ``text_only``)
     length                                         int (``compare``)

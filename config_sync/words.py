@@ -73,6 +73,8 @@ MODES: dict[str, Mode] = {
     "coerce_text": Mode(codes.MODE_COERCE_TEXT, _NUMBERS),
     "exact_text": Mode(codes.MODE_EXACT_TEXT, _NUMBERS),
     "casefold": Mode(codes.MODE_CASEFOLD, _TEXTS),
+    "decimal": Mode(codes.MODE_DECIMAL, _TEXTS),
+    "rust_syntax": Mode(codes.MODE_RUST_SYNTAX, ("matches",)),
     "text_only": Mode(codes.MODE_TEXT_ONLY, _TEXTS),
     "instant_milliseconds": Mode(codes.MODE_INSTANT_MILLISECONDS, _TIMES),
     "instant_rfc3339": Mode(codes.MODE_INSTANT_RFC3339, _TIMES),

@@ -8,7 +8,7 @@ from evaluator._fast.forms cimport contains
 from evaluator._fast.generated cimport *
 from evaluator._fast.operators cimport NO, UNKNOWN, YES, Truth
 from evaluator._fast.program cimport Program
-from evaluator._fast.slots cimport OTHER, TEXT, Slot
+from evaluator._fast.slots cimport BIG_INTEGER, FLOAT, INTEGER, OTHER, TEXT, Slot
 from evaluator._fast.values cimport items_of, text_of
 
 cdef extern from "kernels.h" nogil:
@@ -17,6 +17,7 @@ cdef extern from "kernels.h" nogil:
 
 cdef extern from "kernels.h":
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
+    object double_decimals(double number)
 
 
 cdef inline bint text_test(Program p, const condition_row* row, const char* text, Py_ssize_t length) noexcept:
@@ -82,7 +83,10 @@ cdef inline Truth match_text(Program p, const condition_row* row, const Slot* sl
         if slot.kind == OTHER and row.op == OP_CONTAINS_TEXT:
             items = items_of(<object>slot.object)
             return UNKNOWN if items is None else element_is_text(p, row, items)
-        text = text_for(row, <object>slot.object)
+        if row.mode & (MODE_DECIMAL | MODE_TEXT_ONLY) == MODE_DECIMAL and INTEGER <= slot.kind <= BIG_INTEGER:
+            text = double_decimals(slot.number if slot.kind == FLOAT else int.__float__(<object>slot.object))
+        else:
+            text = text_for(row, <object>slot.object)
         if text is None:
             return UNKNOWN
         text = folded(text, row)

@@ -25,6 +25,7 @@ from evaluator._pure.values import (
     as_number,
     as_text,
     at_path,
+    decimal_text,
     deep_equal,
     dict_keys,
     is_nan,
@@ -251,6 +252,12 @@ def _text_of(row: ConditionRow, value: Any) -> str | None:
     return None if row.mode & codes.MODE_TEXT_ONLY and not isinstance(value, str) else as_text(value)
 
 
+def _text(row: ConditionRow, value: Any) -> str | None:
+    """The same, a number's in the form that the row wants."""
+    text = _text_of(row, value)
+    return decimal_text(value) if row.mode & codes.MODE_DECIMAL and not row.mode & codes.MODE_TEXT_ONLY else text
+
+
 def _folded(row: ConditionRow, text: str) -> bytes:
     if row.mode & codes.MODE_CASEFOLD:
         text = text.casefold()
@@ -265,22 +272,22 @@ def _contains_text(program: Program, row: ConditionRow, value: Any) -> Truth:
     if items is not None:
         texts = (_text_of(row, item) for item in items)
         return any(_folded(row, text) == wanted for text in texts if text is not None)
-    text = _text_of(row, value)
+    text = _text(row, value)
     return None if text is None else wanted in _folded(row, text)
 
 
 def _starts_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = _text_of(row, value)
+    text = _text(row, value)
     return None if text is None else _folded(row, text).startswith(program.slice(row.offset, row.length))
 
 
 def _ends_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = _text_of(row, value)
+    text = _text(row, value)
     return None if text is None else _folded(row, text).endswith(program.slice(row.offset, row.length))
 
 
 def _matches(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = _text_of(row, value)
+    text = _text(row, value)
     return None if text is None else accepts(program.automata, row.payload * 8, text.encode())
 
 

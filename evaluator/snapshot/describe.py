@@ -43,11 +43,8 @@ NODES: Final = {
     value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("NODE_") and name != "NODE_LAST"
 }
 _ORDER: Final = {codes.OP_LESS: "<", codes.OP_LESS_EQUAL: "<=", codes.OP_GREATER: ">", codes.OP_GREATER_EQUAL: ">="}
-_TEXT: Final = {
-    codes.OP_CONTAINS_TEXT: "contains",
-    codes.OP_STARTS_WITH: "starts with",
-    codes.OP_ENDS_WITH: "ends with",
-}
+_TEXT: Final = {codes.OP_CONTAINS_TEXT: "contains", codes.OP_STARTS_WITH: "starts with", codes.OP_ENDS_WITH: "ends with"}
+_DECIMAL: Final = ", numbers without exponents"
 _INSTANTS: Final = {
     codes.MODE_INSTANT_FULL: "with seconds and zone",
     codes.MODE_INSTANT_RFC3339: "as in RFC 3339",
@@ -157,16 +154,17 @@ def _in_order(program: Any, row: Any) -> str:
 def _text_test(program: Any, row: Any) -> str:
     folded = (
         ", ignoring case" if row.mode & codes.MODE_CASEFOLD else ", in lower case" if row.mode & codes.MODE_LOWERCASE else ""
-    )
-    return f"{_subject(program, row)} {_TEXT[row.op]} {quoted(text_of(program, row.offset, row.length))}{folded}{_strict(row)}"
+    ) + _proviso(row)
+    return f"{_subject(program, row)} {_TEXT[row.op]} {quoted(text_of(program, row.offset, row.length))}{folded}"
 
 
-def _strict(row: Any) -> str:
-    return " (strings only)" if row.mode & codes.MODE_TEXT_ONLY else ""
+def _proviso(row: Any) -> str:
+    strict = ", strings only" if row.mode & codes.MODE_TEXT_ONLY else ""
+    return (_DECIMAL if row.mode & codes.MODE_DECIMAL else "") + strict
 
 
 def _matches(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/{_strict(row)}"
+    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/{_proviso(row)}"
 
 
 def _time(program: Any, row: Any) -> str:

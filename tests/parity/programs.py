@@ -154,9 +154,11 @@ def _mode(chance: Random, operator: str) -> int:
     if operator in ("less", "less_equal", "greater", "greater_equal"):
         return chance.choice((0, codes.MODE_COERCE_TEXT, codes.MODE_COERCE_TEXT | codes.MODE_EXACT_TEXT))
     if operator in ("contains", "starts_with", "ends_with"):
-        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_LOWERCASE)) | chance.choice((0, codes.MODE_TEXT_ONLY))
+        return chance.choice(
+            (0, codes.MODE_CASEFOLD, codes.MODE_LOWERCASE, codes.MODE_DECIMAL, codes.MODE_DECIMAL | 1)
+        ) | chance.choice((0, codes.MODE_TEXT_ONLY))
     if operator == "matches":
-        return chance.choice((0, codes.MODE_CASEFOLD)) | chance.choice((0, codes.MODE_TEXT_ONLY))
+        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_DECIMAL)) | chance.choice((0, codes.MODE_TEXT_ONLY))
     if operator in ("equal", "order", "within", "contains_all", "contains_any"):
         container = codes.MODE_CONTAINER if operator.startswith("contains") else 0
         return chance.choice((0, codes.MODE_BOOLEAN_NUMBER, container, codes.MODE_BOOLEAN_NUMBER | container))
