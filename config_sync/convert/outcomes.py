@@ -27,6 +27,8 @@ def attribute_data(attribute: ir.Attribute) -> str | Data:
         data["fallback"] = attribute_data(attribute.fallback)
     if attribute.empty_is_missing:
         data["empty_is_missing"] = True
+    if attribute.null_is_missing:
+        data["null_is_missing"] = True
     return data | more
 
 
