@@ -35,8 +35,8 @@ NOWHERE = Origin("")
 class Attribute(msgspec.Struct, frozen=True):
     """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``.
 
-    With ``path_only`` the name is a label that isn't looked up; nor is it with ``map_names``, whose value is a list: the names
-    of the maps at the path (in the whole context without one). ``guard``: (attribute, text, whether missing does too); unless
+    ``convert`` is 0 or an ATTRIBUTE_AS_* code: what the value found here (not the fallback's) becomes. With ``path_only`` the name
+    is a label that isn't looked up, and no path is the whole context. ``guard``: (attribute, text, whether missing does too); unless
     that attribute is that text, neither name nor path lead anywhere.
     """
 
@@ -45,8 +45,8 @@ class Attribute(msgspec.Struct, frozen=True):
     fallback: "Attribute | None" = None
     empty_is_missing: bool = False
     null_is_missing: bool = False
+    convert: int = 0
     path_only: bool = False
-    map_names: bool = False
     guard: "tuple[Attribute, str, bool] | None" = None
 
 
@@ -85,6 +85,13 @@ class Network(msgspec.Struct, frozen=True):
     version: int
     address: int
     prefix: int
+
+
+class Digests(msgspec.Struct, frozen=True):
+    """SHA-256 digests of parts of a text, each followed by ``salt``: (bytes in the part or None for all, digest)."""
+
+    salt: str
+    items: tuple[tuple[int | None, bytes], ...]
 
 
 class Bucketing(msgspec.Struct, frozen=True):
@@ -127,6 +134,7 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     path                                           (path: tuple of str | int, expected JSON value)
     exists                                         None
     in_network                                     tuple of Network
+    digest                                         Digests (``mode``: MODE_FROM_END)
     =============================================  ====================================================================
 
     With MODE_BOOLEAN_NUMBER, ``contains_all``, ``contains_any``, ``order`` and ``within``, and ``equal`` with a list or map,

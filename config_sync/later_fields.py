@@ -14,7 +14,7 @@ from config_sync import ir
 Kind = type[msgspec.Struct]
 
 KNOWN: dict[Kind, frozenset[str]] = {
-    ir.Attribute: frozenset({"name", "path", "fallback", "empty_is_missing", "null_is_missing"}),
+    ir.Attribute: frozenset({"name", "path", "fallback", "empty_is_missing", "null_is_missing", "convert"}),
     ir.Bucketing: frozenset({"hash", "space", "unit", "source", "seed", "total", "prefix", "suffix"}),
     ir.Test: frozenset({"operator", "attribute", "operand", "compare", "mode", "negate", "missing", "mistyped", "origin"}),
     ir.Prerequisite: frozenset({"flag", "variants", "origin"}),

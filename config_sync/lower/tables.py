@@ -78,8 +78,7 @@ def _flags(attribute: ir.Attribute) -> int:
         (attribute.empty_is_missing, codes.ATTRIBUTE_EMPTY_IS_MISSING),
         (attribute.null_is_missing, codes.ATTRIBUTE_NULL_IS_MISSING),
         (attribute.path_only, codes.ATTRIBUTE_PATH_ONLY),
-        (attribute.map_names, codes.ATTRIBUTE_MAP_NAMES),
         (attribute.guard is not None, codes.ATTRIBUTE_GUARDED),
         (attribute.guard is not None and attribute.guard[2], codes.ATTRIBUTE_GUARD_OPTIONAL),
     )
-    return sum(bit for is_set, bit in chosen if is_set)
+    return attribute.convert | sum(bit for is_set, bit in chosen if is_set)

@@ -336,7 +336,7 @@ cdef class Program:
         if self.names_by_attribute == NULL:
             raise MemoryError
         for i in range(count):
-            named = not self.attributes[i].flags & (ATTRIBUTE_PATH_ONLY | ATTRIBUTE_MAP_NAMES)
+            named = not self.attributes[i].flags & ATTRIBUTE_PATH_ONLY
             self.names_by_attribute[i].name = name = <PyObject*>(self.attribute_names[self.attributes[i].name] if named else NOBODY)
             self.names_by_attribute[i].hash = hash(<object>name)
             self.names_by_attribute[i].flags = self.attributes[i].flags

@@ -6,8 +6,9 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from evaluator._fast.generated cimport *
+from evaluator._fast.hashing cimport converted
 from evaluator._fast.program cimport AttributeName, Program
-from evaluator._fast.values cimport at_path, names_of_maps
+from evaluator._fast.values cimport at_path
 
 cdef extern from "kernels.h" nogil:
     uint64_t text_prefix(const char* p, Py_ssize_t n)
@@ -118,6 +119,32 @@ cdef inline bint counts_as_missing(const attribute_row* row, const Slot* slot) n
     return row.flags & ATTRIBUTE_EMPTY_IS_MISSING and slot.kind == TEXT and slot.length == 0
 
 
+cdef inline void replace(Slot* slot, int how) noexcept:
+    """The value as the attribute's conversion has it; unusable if there is none."""
+    slot.object = converted(how, slot.object)
+    if slot.object != NULL:
+        classify(slot)
+    else:
+        slot.kind = UNUSABLE
+
+
+cdef inline bint is_there(const attribute_row* row, Slot* slot) noexcept:
+    """Whether the value counts as one; then it is as the attribute wants it. Small integers are as good as their doubles."""
+    cdef int how = row.flags & ATTRIBUTE_CONVERSION
+    if counts_as_missing(row, slot):
+        return False
+    if how == 0 or slot.kind <= NULL_VALUE:
+        return True
+    if how == ATTRIBUTE_AS_TEXT:
+        if slot.kind == TEXT:
+            return True
+    elif how == ATTRIBUTE_AS_NUMBER or how == ATTRIBUTE_AS_SECONDS:
+        if slot.kind == FLOAT or (slot.kind == INTEGER and -0x80000000 <= slot.integer <= 0x7FFFFFFF):
+            return True
+    replace(slot, how)
+    return True
+
+
 cdef inline bint guard_holds(Program p, Call* call, const attribute_row* row) noexcept:
     """Whether the attribute's guard, if it has one, is the text that it must be."""
     cdef Slot* slot
@@ -133,18 +160,14 @@ cdef inline void resolve_further(Program p, Call* call, const attribute_row* row
     """Nothing under the name itself: the path, then the fallback."""
     cdef bint found = False
     cdef Slot* other
-    if (row.path != NONE or row.flags & ATTRIBUTE_MAP_NAMES) and guard_holds(p, call, row):
+    if (row.path != NONE or row.flags & ATTRIBUTE_PATH_ONLY) and guard_holds(p, call, row):
         try:
-            path = <list>p.paths[row.path] if row.path != NONE else []
-            value = at_path(<object>call.context, path, &found)
-            if found and row.flags & ATTRIBUTE_MAP_NAMES:
-                value = names_of_maps(value)
-                found = value is not None
+            value = at_path(<object>call.context, <list>p.paths[row.path] if row.path != NONE else [], &found)
             if found:
                 Py_INCREF(value)
                 slot.object = <PyObject*>value
                 classify(slot)
-                if counts_as_missing(row, slot):
+                if not is_there(row, slot):
                     Py_DECREF(<object>slot.object)
                     found = False
         except Exception:
@@ -174,9 +197,9 @@ cdef inline PyObject* look_up(Call* call, AttributeName* name) noexcept:
     return _PyDict_GetItem_KnownHash(call.context, name.name, name.hash)
 
 
-cdef inline bint stands(Program p, Call* call, const attribute_row* row, const Slot* slot) noexcept:
+cdef inline bint stands(Program p, Call* call, const attribute_row* row, Slot* slot) noexcept:
     """Whether what the name leads to counts as being there."""
-    return not counts_as_missing(row, slot) and guard_holds(p, call, row)
+    return guard_holds(p, call, row) and is_there(row, slot)
 
 
 cdef inline Slot* fill(Program p, Call* call, uint32_t attribute) noexcept:

@@ -17,6 +17,5 @@ cdef bint deep_equal(object expected, object value, bint boolean_number)
 cdef object without_boolean(object value)
 cdef object items_of(object value)
 cdef object at_path(object value, list path, bint* found)
-cdef object names_of_maps(object value)
 cdef object fresh_copy(object value)
 cdef bint in_window(const window_row* window, const char* zones, int64_t instant) noexcept nogil

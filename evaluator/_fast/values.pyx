@@ -203,12 +203,6 @@ cdef object at_path(object value, list path, bint* found):
     return value
 
 
-cdef object names_of_maps(object value):
-    """The text keys of a map whose entries are maps; None if it is no map."""
-    if isinstance(value, dict):
-        return [name for name, item in dict.items(value) if isinstance(name, str) and isinstance(item, dict)]
-
-
 cdef object fresh_copy(object value):
     """A copy of a JSON value that shares nothing mutable with it."""
     if type(value) is dict:

@@ -6,6 +6,7 @@ no value; ``walk`` answers them. Used by ``_pure.walk`` only.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from bisect import bisect_left
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evaluator._pure.hashing import murmur3_32
 from evaluator._pure.networks import is_in_network, parse_address
-from evaluator._pure.operands import as_double, as_integer, networks_of, number_operand
+from evaluator._pure.operands import DIGEST_ITEM, as_double, as_integer, networks_of, number_operand
 from evaluator._pure.places import as_place, distance, in_window
 from evaluator._pure.rows import ConditionRow
+from evaluator._pure.texts import folded, text_as_wanted, text_of
 from evaluator._pure.times import as_instant, is_full
 from evaluator._pure.values import (
     BLANKS,
@@ -23,9 +25,7 @@ from evaluator._pure.values import (
     UNORDERED,
     as_items,
     as_number,
-    as_text,
     at_path,
-    decimal_text,
     deep_equal,
     dict_keys,
     is_nan,
@@ -247,47 +247,28 @@ def _window(program: Program, row: ConditionRow, value: Any) -> Truth:
 # --- text -------------------------------------------------------------------------------------------------------------------
 
 
-def _text_of(row: ConditionRow, value: Any) -> str | None:
-    """The value as text; with MODE_TEXT_ONLY a string alone has one."""
-    return None if row.mode & codes.MODE_TEXT_ONLY and not isinstance(value, str) else as_text(value)
-
-
-def _text(row: ConditionRow, value: Any) -> str | None:
-    """The same, a number's in the form that the row wants."""
-    text = _text_of(row, value)
-    return decimal_text(value) if row.mode & codes.MODE_DECIMAL and not row.mode & codes.MODE_TEXT_ONLY else text
-
-
-def _folded(row: ConditionRow, text: str) -> bytes:
-    if row.mode & codes.MODE_CASEFOLD:
-        text = text.casefold()
-    elif row.mode & codes.MODE_LOWERCASE:
-        text = text.lower()
-    return text.encode()
-
-
 def _contains_text(program: Program, row: ConditionRow, value: Any) -> Truth:
     wanted = program.slice(row.offset, row.length)
     items = as_items(value)
     if items is not None:
-        texts = (_text_of(row, item) for item in items)
-        return any(_folded(row, text) == wanted for text in texts if text is not None)
-    text = _text(row, value)
-    return None if text is None else wanted in _folded(row, text)
+        texts = (text_of(row, item) for item in items)
+        return any(folded(row, text) == wanted for text in texts if text is not None)
+    text = text_as_wanted(row, value)
+    return None if text is None else wanted in folded(row, text)
 
 
 def _starts_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = _text(row, value)
-    return None if text is None else _folded(row, text).startswith(program.slice(row.offset, row.length))
+    text = text_as_wanted(row, value)
+    return None if text is None else folded(row, text).startswith(program.slice(row.offset, row.length))
 
 
 def _ends_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = _text(row, value)
-    return None if text is None else _folded(row, text).endswith(program.slice(row.offset, row.length))
+    text = text_as_wanted(row, value)
+    return None if text is None else folded(row, text).endswith(program.slice(row.offset, row.length))
 
 
 def _matches(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = _text(row, value)
+    text = text_as_wanted(row, value)
     return None if text is None else accepts(program.automata, row.payload * 8, text.encode())
 
 
@@ -301,6 +282,35 @@ def accepts(automata: bytes, at: int, text: bytes) -> bool:
             break
         (state,) = struct.unpack_from("<H", automata, table + 2 * (state * classes + column))
     return bool(state == codes.AUTOMATON_ACCEPT)
+
+
+def _digest(program: Program, row: ConditionRow, value: Any) -> Truth:
+    """One of the value's parts has one of the digests; of a list, one of its texts."""
+    texts = as_items(value)
+    if texts is None and not isinstance(value, str):
+        return None
+    found = [text.encode() for text in texts or [] if isinstance(text, str) and is_unicode(text)]
+    found += [value.encode()] if isinstance(value, str) else []
+    return any(_has_digest(program, row, text) for text in found)
+
+
+def _has_digest(program: Program, row: ConditionRow, text: bytes) -> bool:
+    salt = program.slice(row.offset, row.length)
+    for at in range(row.payload, row.payload + DIGEST_ITEM * row.count, DIGEST_ITEM):
+        length = int.from_bytes(program.slice(at, 4), "little")
+        part = _part(text, length, bool(row.mode & codes.MODE_FROM_END))
+        if part is not None and hashlib.sha256(part + salt).digest() == program.slice(at + 4, 32):
+            return True
+    return False
+
+
+def _part(text: bytes, length: int, from_end: bool) -> bytes | None:
+    """The first or last bytes, as many as asked for; None if there aren't."""
+    if length == codes.DIGEST_WHOLE:
+        return text
+    if length > len(text):
+        return None
+    return text[len(text) - length :] if from_end else text[:length]
 
 
 # --- lists and paths --------------------------------------------------------------------------------------------------------
@@ -375,4 +385,5 @@ _OPERATORS: Final[dict[int, Operator]] = {
     codes.OP_WITHIN: _within,
     codes.OP_MODULO: _modulo,
     codes.OP_IN_NETWORK: _in_network,
+    codes.OP_DIGEST: _digest,
 }

@@ -5,10 +5,11 @@ An observer may watch every step; that is all that ``evaluator.explain`` is. Use
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from evaluator._pure import matching
 from evaluator._pure.buckets import bucket_of, find_range
+from evaluator._pure.conversions import converted
 from evaluator._pure.hashing import hash_bytes, unit_bytes
 from evaluator._pure.operands import as_integer
 from evaluator._pure.places import in_window
@@ -17,8 +18,6 @@ from evaluator._pure.rows import AttributeRow, ConditionRow, FlagRow, OutcomeRow
 from evaluator._pure.values import MISSING, UNUSABLE, at_path, entry, is_unicode, plain
 from evaluator._pure.view import View
 from evaluator.snapshot import opcodes as codes
-
-_LABELLED: Final = codes.ATTRIBUTE_PATH_ONLY | codes.ATTRIBUTE_MAP_NAMES  # the name isn't looked up
 
 
 class Answer(NamedTuple):
@@ -195,13 +194,13 @@ class Walk:
         while index != codes.NONE_16:
             row = self.program.attributes[index]
             value = MISSING
-            if not row.flags & _LABELLED:
+            if not row.flags & codes.ATTRIBUTE_PATH_ONLY:
                 value = _present(row, entry(self.view.context, self.program.attribute_names[row.name]))
             guarded = row.flags & codes.ATTRIBUTE_GUARDED and not self._guard_holds(row)
             if value is MISSING and not guarded:
                 value = _present(row, self._at_path(row))
             if value is not MISSING and not guarded:
-                return value
+                return converted(row.flags, value)
             index = row.fallback
         return MISSING
 
@@ -213,13 +212,10 @@ class Walk:
         return bool(value == self.program.attribute_names[row.guard_text]) if isinstance(value, str) else False
 
     def _at_path(self, row: AttributeRow) -> Any:
-        """What the row's path leads to, or, with MAP_NAMES, the names of the maps in it."""
-        if not row.flags & codes.ATTRIBUTE_MAP_NAMES:
-            return MISSING if row.path == codes.NONE else at_path(self.view.context, self.program.paths[row.path])
-        value = at_path(self.view.context, [] if row.path == codes.NONE else self.program.paths[row.path])
-        if not isinstance(value, dict):
-            return MISSING
-        return [name for name, item in dict.items(value) if isinstance(name, str) and isinstance(item, dict)]
+        """What the row's path leads to; with PATH_ONLY no path is the whole context."""
+        if row.path != codes.NONE:
+            return at_path(self.view.context, self.program.paths[row.path])
+        return self.view.context if row.flags & codes.ATTRIBUTE_PATH_ONLY else MISSING
 
     def expression(self, node: int) -> Any:
         """The value of an expression; UNUSABLE when it fails."""

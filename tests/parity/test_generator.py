@@ -26,15 +26,8 @@ FAMILIES = {
     ("variants", "kind"): range(codes.KIND_OBJECT + 1),
     ("variants", "flags"): range(codes.VARIANT_IS_ON + 1),
     ("flags", "state"): range(codes.STATE_TOMBSTONE + 1),
-    ("attributes", "flags"): (
-        0,
-        codes.ATTRIBUTE_EMPTY_IS_MISSING,
-        codes.ATTRIBUTE_NULL_IS_MISSING,
-        codes.ATTRIBUTE_PATH_ONLY,
-        codes.ATTRIBUTE_GUARDED,
-        codes.ATTRIBUTE_GUARDED | codes.ATTRIBUTE_GUARD_OPTIONAL,
-        codes.ATTRIBUTE_MAP_NAMES,
-    ),
+    ("attributes", "flags"): {lacking | how for lacking in range(4) for how in (0, *programs.CONVERSIONS)}
+    | {codes.ATTRIBUTE_PATH_ONLY, codes.ATTRIBUTE_GUARDED, codes.ATTRIBUTE_GUARDED | codes.ATTRIBUTE_GUARD_OPTIONAL},
     ("conditions", "each"): set(range(1, codes.OP_LAST + 1)) - WITHOUT_ELEMENTS,
 }
 TARGETS = ("on_false", "on_true", "on_unknown", "on_missing")

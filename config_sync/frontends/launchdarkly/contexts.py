@@ -6,13 +6,14 @@ launchdarkly front end only.
 """
 
 from config_sync.ir import Attribute
+from evaluator.snapshot import opcodes as codes
 
 USER, MULTI = "user", "multi"
 KEY = ("key",)
 
 KIND = Attribute("kind", null_is_missing=True)
 # The kinds themselves: the names of the mappings in a multi-context, else the kind that is named; nothing means "user".
-KINDS = Attribute("kinds", map_names=True, guard=(KIND, MULTI, False), fallback=KIND)
+KINDS = Attribute("kinds", (), KIND, convert=codes.ATTRIBUTE_AS_MAP_NAMES, path_only=True, guard=(KIND, MULTI, False))
 
 
 def parse_reference(text: str | None, kind: str | None) -> tuple[str, ...] | None:
