@@ -35,9 +35,9 @@ NOWHERE = Origin("")
 class Attribute(msgspec.Struct, frozen=True):
     """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``.
 
-    ``convert`` is 0 or an ATTRIBUTE_AS_* code: what the value found here (not the fallback's) becomes. With ``path_only`` the name
-    is a label that isn't looked up, and no path is the whole context. ``guard``: (attribute, text, whether missing does too); unless
-    that attribute is that text, neither name nor path lead anywhere.
+    ``convert`` is 0 or an ATTRIBUTE_AS_* code: what the value found here (not the fallback's) becomes. With ``path_only`` the
+    name is a label that isn't looked up, and no path is the whole context. ``guard``: (attribute, text, whether missing does
+    too); unless that attribute is that text, neither name nor path lead anywhere.
     """
 
     name: str
