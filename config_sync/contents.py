@@ -131,7 +131,7 @@ def _expression(program: Decoded, index: int) -> Any:
     if not 1 <= node.op <= codes.NODE_LAST:
         return tuple(node)
     children = range(node.first_child, node.first_child + node.count)
-    value = _value(program, node.value) if node.op == codes.NODE_CONSTANT else None
+    value = _value(program, node.value) if node.op == codes.NODE_CONSTANT else None  # a pattern is among the children, as text
     return node.op, node.mode, value, tuple(_expression(program, child) for child in children)
 
 

@@ -88,6 +88,7 @@ MODES: dict[str, Mode] = {
     "version_partial": Mode(codes.MODE_VERSION_PARTIAL, _VERSIONS),
     "version_same_minor": Mode(codes.MODE_VERSION_SAME_MINOR, _VERSIONS),
     "version_same_major": Mode(codes.MODE_VERSION_SAME_MAJOR, _VERSIONS),
+    "members": Mode(codes.MODE_MEMBERS, ()),  # of a variable, whose mode is written as a number
 }
 
 

@@ -23,6 +23,8 @@ from evaluator._fast.values cimport (
 )
 
 cdef extern from "kernels.h" nogil:
+    uint16_t load_u16(const void* p)
+    uint32_t load_u32(const void* p)
     double bits_to_double(uint64_t bits)
 
 
@@ -112,6 +114,21 @@ cdef Truth match_modulo(Program p, const condition_row* row, const Slot* slot):
     else:
         return UNKNOWN
     return YES if first <= rest <= last else NO
+
+
+cdef bint automaton_accepts(const char* automaton, const char* text, Py_ssize_t length) noexcept nogil:
+    """One table step a byte, whatever the pattern."""
+    cdef uint32_t classes = load_u32(automaton + 4), state = load_u32(automaton + 8)
+    cdef const uint8_t* of_byte = <const uint8_t*>automaton + 16
+    cdef const char* table = automaton + 272
+    cdef Py_ssize_t i
+    for i in range(length):
+        if state <= AUTOMATON_ACCEPT:
+            return state == AUTOMATON_ACCEPT
+        state = load_u16(table + 2 * (<uint64_t>state * classes + of_byte[<uint8_t>text[i]]))
+    if state > AUTOMATON_ACCEPT:
+        state = load_u16(table + 2 * (<uint64_t>state * classes + classes - 1))
+    return state == AUTOMATON_ACCEPT
 
 
 cdef bint instant_of(const Slot* slot, const condition_row* row, int64_t* instant):

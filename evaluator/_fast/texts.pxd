@@ -1,19 +1,15 @@
 # The operators on a value as text: CONTAINS_TEXT, STARTS_WITH, ENDS_WITH, MATCHES. Inline: ``operators`` alone uses them.
 
 from cpython.object cimport PyObject
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
 from evaluator._fast.forms cimport contains
 from evaluator._fast.generated cimport *
-from evaluator._fast.operators cimport NO, UNKNOWN, YES, Truth
+from evaluator._fast.operators cimport NO, UNKNOWN, YES, Truth, automaton_accepts
 from evaluator._fast.program cimport Program
 from evaluator._fast.slots cimport BIG_INTEGER, FLOAT, INTEGER, OTHER, TEXT, Slot
 from evaluator._fast.values cimport items_of, text_of
-
-cdef extern from "kernels.h" nogil:
-    uint16_t load_u16(const void* p)
-    uint32_t load_u32(const void* p)
 
 cdef extern from "kernels.h":
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
@@ -29,21 +25,6 @@ cdef inline bint text_test(Program p, const condition_row* row, const char* text
     if row.op == OP_ENDS_WITH:
         return memcmp(text + length - row.length, part, row.length) == 0
     return contains(text, length, part, row.length)
-
-
-cdef inline bint automaton_accepts(const char* automaton, const char* text, Py_ssize_t length) noexcept nogil:
-    """One table step a byte, whatever the pattern."""
-    cdef uint32_t classes = load_u32(automaton + 4), state = load_u32(automaton + 8)
-    cdef const uint8_t* of_byte = <const uint8_t*>automaton + 16
-    cdef const char* table = automaton + 272
-    cdef Py_ssize_t i
-    for i in range(length):
-        if state <= AUTOMATON_ACCEPT:
-            return state == AUTOMATON_ACCEPT
-        state = load_u16(table + 2 * (<uint64_t>state * classes + of_byte[<uint8_t>text[i]]))
-    if state > AUTOMATON_ACCEPT:
-        state = load_u16(table + 2 * (<uint64_t>state * classes + classes - 1))
-    return state == AUTOMATON_ACCEPT
 
 
 cdef inline object text_for(const condition_row* row, object value):

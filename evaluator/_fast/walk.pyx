@@ -7,7 +7,7 @@ sees it whole; what is rare is in ``operators`` and ``hashing``. Order of the qu
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from evaluator._fast.expressions cimport View, evaluate_expression
+from evaluator._fast.expressions cimport View, evaluate_expression, truthy_text
 from evaluator._fast.frames cimport Frame, as_dict, close_frame, open_frame
 from evaluator._fast.generated cimport *
 from evaluator._fast.hashing cimport bucket_of_bytes, unit_bytes
@@ -125,7 +125,7 @@ cdef UnitState bucket_of_object(Program p, Call* call, const outcome_row* row, c
     cdef bytes unit
     try:
         value = <object>slot.object if slot != NULL else evaluate_expression(p, row.node, view_of(p, call))
-        unit = unit_bytes(row.unit, value)
+        unit = unit_bytes(row.unit, truthy_text(value) if row.unit == UNIT_TRUTHY else value)
         if unit is None:
             return UNIT_ABSENT
         bucket[0] = bucket_of_bytes(p, row, unit, len(unit), &failed)
@@ -143,6 +143,8 @@ cdef UnitState bucket_of_slot(Program p, Call* call, const outcome_row* row, con
         return UNIT_ABSENT
     if slot.kind == UNUSABLE:
         return UNIT_UNUSABLE
+    if row.unit == UNIT_TRUTHY and (slot.kind != TEXT or slot.length == 0):
+        return bucket_of_object(p, call, row, slot, bucket)
     if slot.kind == INTEGER and row.unit == UNIT_TEXT:
         unit = digits
         length = decimal(slot.integer, digits)
@@ -158,7 +160,7 @@ cdef inline UnitState bucket_of(Program p, Call* call, const outcome_row* row, u
     if row.node != NONE:
         return bucket_of_object(p, call, row, NULL, bucket)
     slot = resolve(p, call, row.attribute)
-    if slot.kind == TEXT and row.hash == HASH_MURMUR3_32 and row.space == SPACE_FULL and row.unit != UNIT_CBOR:
+    if slot.kind == TEXT and row.hash == HASH_MURMUR3_32 and row.space == SPACE_FULL and not row.unit & 1:  # TEXT and STRING
         if not (row.prefix_length | row.suffix_length):
             bucket[0] = murmur3_32(slot.text, slot.length, row.seed)
             return UNIT_FOUND

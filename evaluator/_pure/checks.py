@@ -130,6 +130,8 @@ def _unknown_nodes(program: Program) -> list[bool]:
 def _check_node(program: Program, node: NodeRow, index: int) -> None:
     if node.op == codes.NODE_CONSTANT:
         within(node.value, program.values, "an expression's constant")
+    if node.op == codes.NODE_MATCHES:
+        operands.check_automaton(program, node.value * 8)
     require(not node.count or node.first_child > index, "an expression's children come before it")
     span(node.first_child, node.count, program.nodes, "an expression's children")
 

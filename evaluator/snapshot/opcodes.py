@@ -80,6 +80,7 @@ MODE_VERSION_SAME_MINOR = 32  # versions: operand ~1.2.3 (same major and minor; 
 MODE_VERSION_SAME_MAJOR = 64  # versions: operand ^1.2.3 (same major; the comparison code is ignored)
 MODE_EACH = 128  # every operator with an attribute, WINDOW excepted: a list satisfies it when any of its elements does
 VERSION_TEXT_ONLY = 1  # in `count` of VERSION, whose mode is full: only strings are versions
+MODE_MEMBERS = 1  # VARIABLE: a member of the scope as in ECMAScript, nothing of flagd's
 
 # Jump targets in a condition row; any other value is a forward distance in rows, at least 1.
 JUMP_MATCH = 0xFFFF
@@ -107,7 +108,8 @@ SPACE_LAST = 3
 UNIT_TEXT = 0  # strings as they are, integers and whole floats as decimals; anything else counts as missing
 UNIT_CBOR = 1  # canonical CBOR (RFC 8949, 4.2.1) of any JSON value; whole floats as integers
 UNIT_STRING = 2  # strings only; anything else counts as missing
-UNIT_LAST = 2
+UNIT_TRUTHY = 3  # what ECMAScript calls truthy, as its text (docs/snapshot-format.md, 4.9); anything else counts as missing
+UNIT_LAST = 3
 
 # What a split does when there is no unit, or when the bucket lies past the last range.
 ON_NEXT_RULE = 0
@@ -207,7 +209,16 @@ NODE_VERSION = 38
 NODE_FRACTIONAL = 39
 NODE_FRACTIONAL_SIGNED = 40
 NODE_FRACTIONAL_CBOR = 41
-NODE_LAST = 41
+NODE_TEXT = 42  # this and what follows: ECMAScript's view of JSON values (docs/snapshot-format.md, 4.9)
+NODE_NUMBER = 43
+NODE_BEFORE = 44
+NODE_NOT_AFTER = 45
+NODE_KIND = 46
+NODE_LOWER = 47
+NODE_MATCHES = 48
+NODE_PADDED_VERSION = 49
+NODE_SAME_JSON = 50
+NODE_LAST = 50
 
 # Seed of the hash tables in the `sets` section.
 SET_SEED = 0x42555247

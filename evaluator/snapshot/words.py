@@ -21,7 +21,7 @@ SPACES: Final = {
     codes.SPACE_MULTIPLY: "of {}",
     codes.SPACE_ABSOLUTE: "of 2^31, absolute",
 }
-UNITS: Final = {codes.UNIT_TEXT: "text", codes.UNIT_CBOR: "CBOR", codes.UNIT_STRING: "string"}
+UNITS: Final = {codes.UNIT_TEXT: "text", codes.UNIT_CBOR: "CBOR", codes.UNIT_STRING: "string", codes.UNIT_TRUTHY: "truthy text"}
 CONVERSIONS: Final = {
     0: "",
     codes.ATTRIBUTE_AS_TEXT: " as text",
