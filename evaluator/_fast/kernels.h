@@ -10,6 +10,10 @@
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "snapshots are read in place and are little-endian"
@@ -167,9 +171,47 @@ static void md5(const char *data, Py_ssize_t n, uint8_t digest[16]) {
     memcpy(digest, s, 16);
 }
 
+#if defined(__x86_64__) && defined(__GNUC__)
+/* The same block with the processor's own instructions, four rounds each: less than half the time. */
+__attribute__((target("sha,sse4.1"))) static void sha1_block_by_processor(uint32_t s[5], const uint8_t *p) {
+    const __m128i reverse = _mm_set_epi64x(0x0001020304050607LL, 0x08090a0b0c0d0e0fLL);
+    const __m128i before = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)s), 0x1b);
+    const __m128i e_before = _mm_set_epi32((int)s[4], 0, 0, 0);
+    __m128i w[4], abcd = before, last = e_before, e;
+#define WORDS(i) ((i) < 4 ? _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16 * ((i) & 3))), reverse) \
+    : _mm_sha1msg2_epu32(_mm_xor_si128(_mm_sha1msg1_epu32(w[(i) & 3], w[((i) + 1) & 3]), w[((i) + 2) & 3]), w[((i) + 3) & 3]))
+#define FOUR(i) w[(i) & 3] = WORDS(i); \
+    e = (i) ? _mm_sha1nexte_epu32(last, w[(i) & 3]) : _mm_add_epi32(last, w[0]); \
+    last = abcd; abcd = _mm_sha1rnds4_epu32(abcd, e, (i) / 5);
+#define TWENTY(i) FOUR(i) FOUR(i + 1) FOUR(i + 2) FOUR(i + 3) FOUR(i + 4)
+    TWENTY(0) TWENTY(5) TWENTY(10) TWENTY(15)
+#undef TWENTY
+#undef FOUR
+#undef WORDS
+    e = _mm_sha1nexte_epu32(last, e_before);
+    abcd = _mm_shuffle_epi32(_mm_add_epi32(abcd, before), 0x1b);
+    _mm_storeu_si128((__m128i *)s, abcd);
+    s[4] = (uint32_t)_mm_extract_epi32(e, 3);
+}
+
+/* Whether there are such instructions: asked once, which threads may do twice. */
+static int processor_has_sha1(void) {
+    static int known = -1;
+    unsigned int a, b = 0, c = 0, d = 0, b1, c1, d1;
+    if (known < 0) known = __get_cpuid_count(7, 0, &a, &b, &c, &d) && b >> 29 & 1 && __get_cpuid(1, &a, &b1, &c1, &d1) && c1 >> 19 & 1;
+    return known;
+}
+#endif
+
 /* The first 8 bytes of SHA-1 as a big-endian number. */
 static uint64_t sha1_64(const char *data, Py_ssize_t n) {
     uint32_t s[5] = {0x67452301u, 0xefcdab89u, 0x98badcfeu, 0x10325476u, 0xc3d2e1f0u};
+#if defined(__x86_64__) && defined(__GNUC__)
+    if (processor_has_sha1()) {
+        digest_blocks(sha1_block_by_processor, s, data, n, __builtin_bswap64((uint64_t)n * 8));
+        return (uint64_t)s[0] << 32 | s[1];
+    }
+#endif
     digest_blocks(sha1_block, s, data, n, __builtin_bswap64((uint64_t)n * 8));
     return (uint64_t)s[0] << 32 | s[1];
 }

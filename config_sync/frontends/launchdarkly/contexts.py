@@ -36,8 +36,8 @@ def _unescaped(step: str) -> str | None:
 
 
 def attribute_of(kind: str, steps: tuple[str, ...]) -> Attribute:
-    """The attribute of a kind. ``key`` is the targeting key; where there is none, an attribute of that very name."""
-    names = ("targetingKey", "key") if steps == KEY else steps[:1]
+    """The attribute of a kind. ``key`` is an entry of that very name; where there is none, the targeting key."""
+    names = ("key", "targetingKey") if steps == KEY else steps[:1]
     found: Attribute | None = None
     for name in reversed(names):
         path = (kind, name, *steps[1:])
