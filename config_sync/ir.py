@@ -102,8 +102,8 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     equal                                          str | int | float | bool | None | list | dict
     one_of                                         tuple of str | int | float | bool | None
     less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT, MODE_EXACT_TEXT)
-    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD, MODE_LOWERCASE; operand already folded)
-    matches                                        str: the pattern (``config_sync.regex`` dialect)
+    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD, MODE_LOWERCASE; operand folded; MODE_DECIMAL)
+    matches                                        str: the pattern (``mode``: MODE_CASEFOLD, MODE_DECIMAL, MODE_RUST_SYNTAX)
     time                                           int microseconds (``compare``; ``mode``: MODE_INSTANT_FULL)
     version                                        str (``compare``; ``mode``: MODE_VERSION_*)
     length                                         int (``compare``)

@@ -71,6 +71,8 @@ MODES: dict[str, Mode] = {
     "coerce_text": Mode(codes.MODE_COERCE_TEXT, _NUMBERS),
     "exact_text": Mode(codes.MODE_EXACT_TEXT, _NUMBERS),
     "casefold": Mode(codes.MODE_CASEFOLD, _TEXTS),
+    "decimal": Mode(codes.MODE_DECIMAL, _TEXTS),
+    "rust_syntax": Mode(codes.MODE_RUST_SYNTAX, ("matches",)),
     "boolean_number": Mode(codes.MODE_BOOLEAN_NUMBER, _VALUES),
     "container": Mode(codes.MODE_CONTAINER, _CONTAINERS),
     "lowercase": Mode(codes.MODE_LOWERCASE, ("contains", "starts_with", "ends_with")),

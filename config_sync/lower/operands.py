@@ -140,11 +140,11 @@ class Operands:
         return Leaf(op, mode, payload=double_bits(float(value)))
 
     def _matches(self, pattern: str, mode: int) -> Leaf:
-        from config_sync.regex import compile_pattern  # only a project with patterns pays for the import
+        from config_sync.regex import compile_for  # only a project with patterns pays for the import
 
         automaton = self._automata.get((pattern, mode))
         if automaton is None:
-            table = compile_pattern(pattern, bool(mode & codes.MODE_CASEFOLD))
+            table = compile_for(pattern, mode)
             automaton = self._automata[pattern, mode] = self._tables.automata.intern(table) // 8
         offset, length = self._tables.text_span(pattern)
         return Leaf(codes.OP_MATCHES, mode, 0, offset, length, automaton)

@@ -138,13 +138,13 @@ def _zone_problem(zone: str | None) -> Problem | None:
 
 
 def _pattern(test: ir.Test) -> Problem | None:
-    from config_sync.regex import PatternError, compile_pattern  # only a project with patterns pays for the import
+    from config_sync.regex import PatternError, compile_for  # only a project with patterns pays for the import
 
     problem = _text(test)
     if problem:
         return problem
     try:
-        compile_pattern(test.operand, bool(test.mode & 1))
+        compile_for(test.operand, test.mode)
     except PatternError as error:
         return "INVALID-PATTERN", f"the pattern {test.operand[:60]!r}: {error}"
     return None

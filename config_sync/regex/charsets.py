@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from functools import lru_cache
 
-from config_sync.regex.syntax import Ranges, union
+from config_sync.regex.syntax import Ranges, negate, union
 
 LAST_CASED = 0x1FFFF  # no code point above it has a case
 
@@ -59,6 +59,47 @@ def _categories() -> dict[str, Ranges]:
 def category(name: str) -> Ranges | None:
     """The code points of a general category such as ``Lu`` or ``L``, or of ``Any``; None when there is no such name."""
     return ANY if name == "Any" else _categories().get(name)
+
+
+def loose_category(name: str) -> Ranges | None:
+    """The same by any of the names that Unicode has for it, whatever their case, blanks, hyphens and underscores."""
+    name = name.casefold().replace("_", "").replace("-", "").replace(" ", "")
+    for prefix in ("gc=", "gc:", "generalcategory=", "generalcategory:"):
+        name = name.removeprefix(prefix)
+    if name in ("any", "ascii", "assigned"):
+        return {"any": ANY, "ascii": POSIX["ascii"]}.get(name) or negate(_categories()["Cn"])
+    if name in ("whitespace", "space", "wspace"):
+        return unicode_perl("s")
+    short = _LONG_NAMES.get(name, name)
+    return _categories().get(short[:1].upper() + short[1:])
+
+
+_LONG_NAMES = {
+    "letter": "l", "uppercaseletter": "lu", "lowercaseletter": "ll", "titlecaseletter": "lt", "modifierletter": "lm",
+    "otherletter": "lo", "mark": "m", "combiningmark": "m", "nonspacingmark": "mn", "spacingmark": "mc", "enclosingmark": "me",
+    "number": "n", "decimalnumber": "nd", "digit": "nd", "letternumber": "nl", "othernumber": "no", "symbol": "s",
+    "mathsymbol": "sm", "currencysymbol": "sc", "modifiersymbol": "sk", "othersymbol": "so", "punctuation": "p", "punct": "p",
+    "connectorpunctuation": "pc", "dashpunctuation": "pd", "openpunctuation": "ps", "closepunctuation": "pe",
+    "initialpunctuation": "pi", "finalpunctuation": "pf", "otherpunctuation": "po", "separator": "z", "spaceseparator": "zs",
+    "lineseparator": "zl", "paragraphseparator": "zp", "other": "c", "control": "cc", "cntrl": "cc", "format": "cf",
+    "surrogate": "cs", "privateuse": "co", "unassigned": "cn",
+}  # fmt: skip
+
+
+_SPACES = ((0x09, 0x0D), (0x20, 0x20), (0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029))
+_LETTERLIKE = ((0x24B6, 0x24E9), (0x1F130, 0x1F149), (0x1F150, 0x1F169), (0x1F170, 0x1F189))  # alphabetic symbols
+_JOINERS = ((0x200C, 0x200D),)
+
+
+@lru_cache(maxsize=3)
+def unicode_perl(letter: str) -> Ranges:
+    """``d``, ``s`` and ``w`` as Unicode's annex on regular expressions (UTS #18, Annex C) has them."""
+    table = _categories()
+    if letter == "d":
+        return table["Nd"]
+    if letter == "s":
+        return union(_SPACES, ((0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000)))
+    return union(*(table[name] for name in ("L", "M", "Nd", "Nl", "Pc")), _LETTERLIKE, _JOINERS)
 
 
 @lru_cache(maxsize=1)

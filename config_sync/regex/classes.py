@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from config_sync.regex.nfa import Bytes, Guard, Nfa
-from config_sync.regex.syntax import Anchor
+from config_sync.regex.syntax import WORDS, Anchor
+from config_sync.regex.words import tracker
 
 
 class Kind(IntEnum):
@@ -36,22 +37,26 @@ def holds(anchor: Anchor, before: Kind, after: Kind) -> bool:
             return after is Kind.EDGE
         case Anchor.END_LINE:
             return after in (Kind.EDGE, Kind.NEWLINE)
-        case Anchor.WORD:
-            return (before is Kind.WORD) != (after is Kind.WORD)
-        case Anchor.NOT_WORD:
-            return (before is Kind.WORD) == (after is Kind.WORD) and after is not Kind.CONTINUATION
+    sides = before is Kind.WORD, after is Kind.WORD
+    fits = (all(wanted in (None, side) for wanted, side in zip(way, sides, strict=True)) for way in WORDS[anchor])
+    return after is not Kind.CONTINUATION and any(fits)
 
 
 class ByteClasses:
-    """A partition of the 256 byte values: ``of[byte]`` is the class, ``kinds[class]`` its kind, classes by first byte."""
+    """A partition of the 256 byte values: ``of[byte]`` is the class, ``first[class]`` its first byte, ``kinds[class]`` its
+    kind; classes are numbered by their first bytes."""
 
     def __init__(self, nfa: Nfa) -> None:
         self.of = [0] * 256
         self._refine_by_moves(state for state in nfa.states if isinstance(state, Bytes))
         if any(isinstance(state, Guard) for state in nfa.states):
             self._refine([kind_of(byte) for byte in range(256)])
+        if nfa.asks_for_words:
+            for step in tracker().steps:
+                self._refine(step)
         self.count = max(self.of) + 1
-        self.kinds = [kind_of(self.of.index(number)) for number in range(self.count)]
+        self.first = [self.of.index(number) for number in range(self.count)]
+        self.kinds = [kind_of(byte) for byte in self.first]
 
     def _refine_by_moves(self, states: Iterable[Bytes]) -> None:
         """Counted repetitions copy states whose moves differ in their successors only: each shape is looked at once."""

@@ -40,6 +40,12 @@ class Cursor:
         self.position = found + len(end)
         return taken
 
+    def skip_blanks(self) -> None:
+        """Move over white space and comments, as a verbose pattern has them."""
+        while self.peek().isspace() or self.peek() == "#":
+            if self.take() == "#" and self.take_until("\n") is None:
+                self.position = len(self.text)
+
     def fail(self, message: str, position: int | None = None) -> NoReturn:
         raise PatternError(message, self.position if position is None else position)
 

@@ -33,6 +33,7 @@ class Guard:
 
     anchor: Anchor
     successor: int
+    unicode: bool = False
 
 
 State = Bytes | Fork | Guard | None
@@ -42,7 +43,10 @@ MATCH = 0
 
 
 class Nfa:
-    """``states`` by number; a search begins at ``start``, which also reads anything and stays where it is."""
+    """``states`` by number; a search begins at ``start``, which also reads anything and stays where it is.
+
+    ``asks_for_words``: some guard is about Unicode's words.
+    """
 
     def __init__(self, tree: Node) -> None:
         self.states: list[State] = [None]
@@ -53,6 +57,7 @@ class Nfa:
         loop = self._fork()
         skip = self._intern(Bytes(((0, 255, loop),)))
         self.start = self._patch(loop, (self._build(tree, MATCH), skip))
+        self.asks_for_words = any(isinstance(state, Guard) and state.unicode for state in self.states)
 
     def _add(self, state: State) -> int:
         if len(self.states) >= MAX_PATTERN_STATES:
@@ -83,8 +88,8 @@ class Nfa:
                 return after
             case Chars(ranges):
                 return self._set(ranges, after)
-            case Assertion(anchor):
-                return self._intern(Guard(anchor, after))
+            case Assertion(anchor, unicode):
+                return self._intern(Guard(anchor, after, unicode))
             case Concat(items):
                 for item in reversed(items):
                     after = self._build(item, after)

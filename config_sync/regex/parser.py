@@ -1,30 +1,44 @@
-"""RE2's syntax to a syntax tree. What a finite automaton can't do is refused with advice. Used by ``config_sync.regex`` only.
+"""A pattern to a syntax tree. What a finite automaton can't do is refused with advice. Used by ``config_sync.regex`` only.
 
-Grammar, flags and oddities are those of RE2's syntax page: every operator but back-references, look-around, possessive and
-atomic groups. Laziness is accepted and ignored, because a pattern here only matches or doesn't.
+Grammar, flags and oddities are those of RE2's syntax page, or of the documentation of Rust's regex crate: every operator but
+back-references, look-around, possessive and atomic groups. Laziness is accepted and ignored, because a pattern here only
+matches or doesn't.
 """
 
 from enum import IntFlag
 
 from config_sync.regex import charsets
+from config_sync.regex.brackets import bracket
 from config_sync.regex.cursor import Cursor
 from config_sync.regex.errors import PatternError, UnsupportedPattern
-from config_sync.regex.escapes import bracket, code_point, set_escape
+from config_sync.regex.escapes import Reading, code_point, set_escape
 from config_sync.regex.limits import MAX_PATTERN_DEPTH, MAX_PATTERN_LENGTH, MAX_REPEAT
-from config_sync.regex.syntax import Anchor, Assertion, Chars, Node, alternate, concat, repeat
+from config_sync.regex.syntax import WORDS, Anchor, Assertion, Chars, Node, Syntax, alternate, concat, repeat
 
 
 class Flags(IntFlag):
-    """What ``(?i)``, ``(?m)`` and ``(?s)`` switch on. ``(?U)`` and ``(?u)`` change nothing here and have no bit."""
+    """What ``(?i)``, ``(?m)``, ``(?s)`` and, in Rust's syntax, ``(?u)`` and ``(?x)`` switch on. ``(?U)`` changes nothing."""
 
     NONE = 0
     FOLD = 1
     MULTILINE = 2
     DOT_ALL = 4
+    UNICODE = 8
+    VERBOSE = 16
 
 
 _FLAGS = {"i": Flags.FOLD, "m": Flags.MULTILINE, "s": Flags.DOT_ALL, "U": Flags.NONE, "u": Flags.NONE}
+_RUST_FLAGS = _FLAGS | {"u": Flags.UNICODE, "x": Flags.VERBOSE}
 _ANCHORS = {"\\A": Anchor.BEGIN_TEXT, "\\z": Anchor.END_TEXT, "\\b": Anchor.WORD, "\\B": Anchor.NOT_WORD}
+_RUST_ANCHORS = {  # the longer ones first
+    "\\b{start-half}": Anchor.NOT_AFTER_WORD,
+    "\\b{end-half}": Anchor.NOT_BEFORE_WORD,
+    "\\b{start}": Anchor.WORD_START,
+    "\\b{end}": Anchor.WORD_END,
+    "\\<": Anchor.WORD_START,
+    "\\>": Anchor.WORD_END,
+    **_ANCHORS,
+}
 _SIMPLE_REPEATS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 _LOOK_AROUND = "look-around isn't supported; use a second condition for what must or must not be near"
 _ADVICE = {
@@ -47,7 +61,7 @@ _ADVICE = {
 _NOTHING, _ATOM, _REPEATED = range(3)  # what stands before the cursor, for a repetition to apply to
 
 
-def parse(pattern: str, folded: bool = False) -> Node:
+def parse(pattern: str, folded: bool = False, syntax: Syntax = Syntax.RE2) -> Node:
     """The syntax tree of ``pattern``; ``folded`` is as if it began with ``(?i)``. Raises ``PatternError``."""
     if len(pattern) > MAX_PATTERN_LENGTH:
         raise UnsupportedPattern(
@@ -56,17 +70,28 @@ def parse(pattern: str, folded: bool = False) -> Node:
     for position, character in enumerate(pattern):
         if "\ud800" <= character <= "\udfff":
             raise PatternError("a lone surrogate is no character; remove it", position)
-    return _Parser(pattern, Flags.FOLD if folded else Flags.NONE).parse()
+    flags = (Flags.FOLD if folded else Flags.NONE) | (Flags.UNICODE if syntax is Syntax.RUST else Flags.NONE)
+    return _Parser(pattern, flags, syntax is Syntax.RUST).parse()
 
 
 class _Parser:
     """Recursive descent; ``flags`` are those in force at the cursor."""
 
-    def __init__(self, pattern: str, flags: Flags) -> None:
+    def __init__(self, pattern: str, flags: Flags, rust: bool) -> None:
         self.cursor = Cursor(pattern)
         self.flags = flags
+        self.rust = rust
         self.depth = 0
         self.names: set[str] = set()
+
+    @property
+    def reading(self) -> Reading:
+        flags = self.flags
+        return Reading(bool(flags & Flags.FOLD), bool(flags & Flags.UNICODE), self.rust, bool(flags & Flags.VERBOSE))
+
+    def skip_blanks(self) -> None:
+        if self.flags & Flags.VERBOSE:
+            self.cursor.skip_blanks()
 
     def parse(self) -> Node:
         tree = self.alternation()
@@ -83,7 +108,7 @@ class _Parser:
     def sequence(self) -> Node:
         items: list[Node] = []
         before = _NOTHING
-        while not self.cursor.at_end and self.cursor.peek() not in "|)":
+        while self.more():
             start = self.cursor.position
             bounds = self.repetition()
             if bounds is None:
@@ -96,10 +121,15 @@ class _Parser:
                 before = _REPEATED
         return concat(items)
 
+    def more(self) -> bool:
+        """Whether a sequence goes on, after the blanks that don't count."""
+        self.skip_blanks()
+        return not self.cursor.at_end and self.cursor.peek() not in "|)"
+
     def check_repetition(self, before: int, start: int) -> None:
         if before == _NOTHING:
             self.cursor.fail("there is nothing to repeat here; write \\ before the character to mean itself", start)
-        if before == _REPEATED:
+        if before == _REPEATED and not self.rust:
             self.cursor.refuse(
                 "one repetition follows another; put the first into (?:...); there are no possessive ones", start
             )
@@ -111,6 +141,8 @@ class _Parser:
             self.cursor.take()
         elif self.cursor.peek() == "{":
             bounds = self.counted()
+            if bounds is None and self.rust:
+                self.cursor.fail("this { counts nothing: write {2}, {2,} or {2,4}, or \\{ for a brace")
         if bounds:
             self.cursor.accept("?")
         return bounds
@@ -135,7 +167,7 @@ class _Parser:
         character = self.cursor.peek()
         if character == "(":
             return self.group()
-        if character == "\\" and self.cursor.accept("\\Q"):
+        if character == "\\" and not self.rust and self.cursor.accept("\\Q"):
             return self.quoted()
         return [self.atom(character)]
 
@@ -148,16 +180,17 @@ class _Parser:
     def atom(self, character: str) -> Node:
         cursor = self.cursor
         if character == "[":
-            return Chars(bracket(cursor, bool(self.flags & Flags.FOLD)))
+            return Chars(bracket(cursor, self.reading))
         if character == ".":
             cursor.take()
             return Chars(charsets.ANY if self.flags & Flags.DOT_ALL else charsets.NOT_NEWLINE)
         if character in "^$":
             return self.anchor(cursor.take())
-        if cursor.peek(2) in _ANCHORS:
-            return Assertion(_ANCHORS[cursor.take(2)])
-        ranges = set_escape(cursor, bool(self.flags & Flags.FOLD))
-        return self.literal(code_point(cursor)) if ranges is None else Chars(ranges)
+        for written, anchor in (_RUST_ANCHORS if self.rust else _ANCHORS).items():
+            if cursor.accept(written):
+                return Assertion(anchor, bool(self.flags & Flags.UNICODE) and anchor in WORDS)
+        ranges = set_escape(cursor, self.reading)
+        return self.literal(code_point(cursor, self.reading)) if ranges is None else Chars(ranges)
 
     def literal(self, point: int) -> Node:
         ranges = ((point, point),)
@@ -187,7 +220,7 @@ class _Parser:
     def open_special(self, start: int) -> bool:
         """Read what follows ``(?``. True when a group's inside comes next, False when that was a flag setting."""
         for opening, advice in _ADVICE.items():
-            if self.cursor.text.startswith(opening, start):
+            if self.cursor.text.startswith(opening, start) and not (self.rust and opening in ("(?x", "(?R")):
                 self.cursor.fail(advice, start)
         self.cursor.take()
         if self.cursor.accept("P<") or self.cursor.accept("<"):
@@ -205,15 +238,17 @@ class _Parser:
 
     def flag_setting(self, start: int) -> bool:
         """``i-s)`` or ``i-s:``; the flags take effect at once."""
+        known = _RUST_FLAGS if self.rust else _FLAGS
         flags, negative, empty = self.flags, False, False
         while (character := self.cursor.take()) not in (":", ")"):
             if character == "-" and not negative:
                 negative = empty = True
-            elif character in _FLAGS:
-                flags = flags & ~_FLAGS[character] if negative else flags | _FLAGS[character]
+            elif character in known:
+                flags = flags & ~known[character] if negative else flags | known[character]
                 empty = False
             else:
-                self.cursor.refuse(f"(?{character} isn't supported; known are (?:, (?P<name> and the flags i, m, s, U", start)
+                flag_names = ", ".join(known)
+                self.cursor.refuse(f"(?{character} isn't supported; known are (?:, (?P<name> and the flags {flag_names}", start)
         if empty:
             self.cursor.fail("(?-) names no flag to switch off", start)
         self.flags = flags

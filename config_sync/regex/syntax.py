@@ -7,8 +7,15 @@ Ranges = tuple[tuple[int, int], ...]
 """A set of code points or bytes: inclusive ranges, ascending, neither overlapping nor touching."""
 
 
+class Syntax(Enum):
+    """How a pattern is written: RE2's way, or that of Rust's regex crate, where classes and words are Unicode's."""
+
+    RE2 = "RE2"
+    RUST = "Rust"
+
+
 class Anchor(Enum):
-    """Assertions about a position. All are ASCII: a word is ``[0-9A-Za-z_]``."""
+    """Assertions about a position."""
 
     BEGIN_TEXT = "begin of text"
     END_TEXT = "end of text"
@@ -16,6 +23,22 @@ class Anchor(Enum):
     END_LINE = "end of line"
     WORD = "word boundary"
     NOT_WORD = "no word boundary"
+    WORD_START = "start of a word"
+    WORD_END = "end of a word"
+    NOT_AFTER_WORD = "not after a word's character"
+    NOT_BEFORE_WORD = "not before a word's character"
+
+
+Side = bool | None
+WORDS: dict[Anchor, tuple[tuple[Side, Side], ...]] = {
+    Anchor.WORD: ((True, False), (False, True)),
+    Anchor.NOT_WORD: ((True, True), (False, False)),
+    Anchor.WORD_START: ((False, True),),
+    Anchor.WORD_END: ((True, False),),
+    Anchor.NOT_AFTER_WORD: ((False, None),),
+    Anchor.NOT_BEFORE_WORD: ((None, False),),
+}
+"""Whether the characters before and after are a word's where these anchors hold: each pair is one way; None is either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +55,10 @@ class Chars:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """Matches the empty string where the anchor holds."""
+    """Matches the empty string where the anchor holds. A word is ``[0-9A-Za-z_]``, or ``charsets.unicode_word()``."""
 
     anchor: Anchor
+    unicode: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +120,11 @@ def union(*sets: Ranges) -> Ranges:
         else:
             merged.append((low, high))
     return tuple(merged)
+
+
+def intersect(left: Ranges, right: Ranges) -> Ranges:
+    """The code points in both sets."""
+    return negate(union(negate(left), negate(right)))
 
 
 def negate(ranges: Ranges, last: int = 0x10FFFF) -> Ranges:

@@ -240,6 +240,24 @@ static inline const char *text_utf8(PyObject *text, Py_ssize_t *length) {
     return utf8;
 }
 
+/* A double in the fewest digits that mean it, without an exponent, as a str: 324 zeros before 17 digits at most. */
+static PyObject *double_decimals(double number) {
+    char text[352], *shortest = PyOS_double_to_string(number, 'r', 0, 0, NULL), *from = shortest, *to = text;
+    if (shortest == NULL) return NULL;
+    const char *mark = strchr(shortest, 'e');
+    long shift = mark == NULL ? 0 : strtol(mark + 1, NULL, 10);
+    if (*from == '-') *to++ = *from++;
+    if (shift < 0) {
+        *to++ = '0'; *to++ = '.';
+        for (long i = -1; i > shift; i--) *to++ = '0';
+    }
+    const char *first = to;
+    for (; *from && from != mark; from++) if (*from != '.' || mark == NULL) *to++ = *from;
+    while (to - first < shift + 1 && mark != NULL) *to++ = '0';
+    PyMem_Free(shortest);
+    return PyUnicode_FromStringAndSize(text, to - text);
+}
+
 /* 1 and the value if an int fits in 64 bits; 0 if not. */
 static inline int int_value(PyObject *number, int64_t *value) {
 #if PY_VERSION_HEX >= 0x030C0000

@@ -14,8 +14,8 @@ from evaluator._fast.generated cimport *
 from evaluator._fast.program cimport Program
 from evaluator._fast.slots cimport FLOAT, BIG_INTEGER, INTEGER, NULL_VALUE, OTHER, TEXT, Call, Slot
 from evaluator._fast.values cimport (
-    UNORDERED, at_path, deep_equal, distance, instant_in_text, instant_of_object, items_of, number_in_text,
-    order_double_integer, place_of, scaled_float, scaled_integer, text_of, without_boolean,
+    UNORDERED, at_path, deep_equal, distance, instant_in_text, instant_of_object, items_of,
+    number_in_text, order_double_integer, place_of, scaled_float, scaled_integer, text_of, without_boolean,
 )
 
 cdef extern from "kernels.h" nogil:
@@ -25,6 +25,7 @@ cdef extern from "kernels.h" nogil:
 
 cdef extern from "kernels.h":
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
+    object double_decimals(double number)
 
 cdef extern from "Python.h":
     object PyUnicode_FromObject(object o)
@@ -172,7 +173,10 @@ cdef Truth match_text(Program p, const condition_row* row, const Slot* slot):
         if slot.kind == OTHER and row.op == OP_CONTAINS_TEXT:
             items = items_of(<object>slot.object)
             return UNKNOWN if items is None else element_is_text(p, row, items)
-        text = text_of(<object>slot.object)
+        if row.mode & MODE_DECIMAL and (slot.kind == INTEGER or slot.kind == BIG_INTEGER or slot.kind == FLOAT):
+            text = double_decimals(slot.number if slot.kind == FLOAT else int.__float__(<object>slot.object))
+        else:
+            text = text_of(<object>slot.object)
         if text is None:
             return UNKNOWN
         text = folded(text, row)

@@ -25,6 +25,7 @@ from evaluator._pure.values import (
     as_number,
     as_text,
     at_path,
+    decimal_text,
     deep_equal,
     dict_keys,
     is_nan,
@@ -234,6 +235,10 @@ def _window(program: Program, row: ConditionRow, value: Any) -> Truth:
 # --- text -------------------------------------------------------------------------------------------------------------------
 
 
+def _text(row: ConditionRow, value: Any) -> str | None:
+    return decimal_text(value) if row.mode & codes.MODE_DECIMAL else as_text(value)
+
+
 def _folded(row: ConditionRow, text: str) -> bytes:
     if row.mode & codes.MODE_CASEFOLD:
         text = text.casefold()
@@ -248,22 +253,22 @@ def _contains_text(program: Program, row: ConditionRow, value: Any) -> Truth:
     if items is not None:
         texts = (as_text(item) for item in items)
         return any(_folded(row, text) == wanted for text in texts if text is not None)
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else wanted in _folded(row, text)
 
 
 def _starts_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else _folded(row, text).startswith(program.slice(row.offset, row.length))
 
 
 def _ends_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else _folded(row, text).endswith(program.slice(row.offset, row.length))
 
 
 def _matches(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = as_text(value)
+    text = _text(row, value)
     return None if text is None else accepts(program.automata, row.payload * 8, text.encode())
 
 

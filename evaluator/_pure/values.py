@@ -5,6 +5,7 @@ Subclasses of the built-in types are read through their base type's own methods,
 
 import math
 import re
+from decimal import Decimal
 from typing import Any, Final
 
 MAX_INTEGER_BITS: Final = 1024  # of an integer that has a text; Python itself refuses to print much longer ones
@@ -81,6 +82,19 @@ def as_text(value: object) -> str | None:
     if isinstance(value, float):
         return float_text(value)
     return None
+
+
+def decimal_text(value: object) -> str | None:
+    """Section 4.1 under MODE_DECIMAL: as text, but a number as a double with the fewest digits and no exponent.
+
+    Raises OverflowError for an integer that no double is near to.
+    """
+    if not is_number(value):
+        return as_text(value)
+    written = repr(float(plain(value)))
+    if not any(character.isdigit() for character in written):  # NaN and the infinities
+        return written
+    return format(Decimal(written), "f").removesuffix(".0")
 
 
 def float_text(value: float) -> str:

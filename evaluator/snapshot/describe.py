@@ -33,11 +33,8 @@ NODES: Final = {
     value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("NODE_") and name != "NODE_LAST"
 }
 _ORDER: Final = {codes.OP_LESS: "<", codes.OP_LESS_EQUAL: "<=", codes.OP_GREATER: ">", codes.OP_GREATER_EQUAL: ">="}
-_TEXT: Final = {
-    codes.OP_CONTAINS_TEXT: "contains",
-    codes.OP_STARTS_WITH: "starts with",
-    codes.OP_ENDS_WITH: "ends with",
-}
+_TEXT: Final = {codes.OP_CONTAINS_TEXT: "contains", codes.OP_STARTS_WITH: "starts with", codes.OP_ENDS_WITH: "ends with"}
+_DECIMAL: Final = ", numbers without exponents"
 _HEADER: Final = struct.Struct("<IIII")
 
 
@@ -164,12 +161,13 @@ def _in_order(program: Any, row: Any) -> str:
 def _text_test(program: Any, row: Any) -> str:
     folded = (
         ", ignoring case" if row.mode & codes.MODE_CASEFOLD else ", in lower case" if row.mode & codes.MODE_LOWERCASE else ""
-    )
+    ) + (_DECIMAL if row.mode & codes.MODE_DECIMAL else "")
     return f"{_subject(program, row)} {_TEXT[row.op]} {quoted(text_of(program, row.offset, row.length))}{folded}"
 
 
 def _matches(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/"
+    decimal = _DECIMAL if row.mode & codes.MODE_DECIMAL else ""
+    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/{decimal}"
 
 
 def _time(program: Any, row: Any) -> str:

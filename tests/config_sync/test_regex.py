@@ -7,14 +7,14 @@ import unicodedata
 
 import pytest
 
-from config_sync.regex import PatternError, accepts, compile_pattern
+from config_sync.regex import PatternError, Syntax, accepts, compile_pattern
 from config_sync.regex.limits import MAX_AUTOMATON_BYTES, MAX_PATTERN_LENGTH
 from config_sync.regex.syntax import negate, union
 from config_sync.regex.utf8 import byte_sequences
 
 
-def found(pattern: str, text: str, casefold: bool = False) -> bool:
-    return accepts(compile_pattern(pattern, casefold), text.encode())
+def found(pattern: str, text: str, casefold: bool = False, syntax: Syntax = Syntax.RE2) -> bool:
+    return accepts(compile_pattern(pattern, casefold, syntax), text.encode())
 
 
 # pattern, texts it is found in, texts it isn't found in
@@ -152,6 +152,74 @@ REFUSED = [
 def test_rul_20_refused_with_advice_and_place(pattern: str, position: int, advice: str) -> None:
     with pytest.raises(PatternError) as caught:
         compile_pattern(pattern)
+    assert caught.value.position == position
+    assert advice in caught.value.message
+
+
+RUST_WORKED: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [
+    (r"^\d$", ("1", "٣"), ("½", "a")),
+    (r"^\w$", ("é", "中", "_", "\u0301", "Ⅷ", "Ⓐ", "\u200d"), ("½", "😀", "-")),
+    (r"^\s$", (" ", "\v", "\u00a0", "\u3000", "\x85"), ("\u200b", "a")),
+    (r"(?-u)^\w$", ("e",), ("é",)),
+    (r"(?-u:\d)(?u:\d)", ("1٣",), ("٣1",)),
+    (r"(?u)\bmañana\b", ("mañana", "hasta mañana!", "😀mañana"), ("ñmañana", "mañanas", "mañana\u0301")),
+    (r"\bñ\B", ("ñé",), ("ñ", "añé")),
+    (r"(?-u:\bn)", ("én",), ("_n",)),
+    (r"\<b", ("b", "a b"), ("ab", "éb")),
+    (r"é\>", ("é", "é!"), ("éa",)),
+    (r"\b{start}b\b{end}", ("b",), ("bb",)),
+    (r"\b{start-half}-|x\b{end-half}", ("-", " -", "x"), ("é-", "xé")),
+    ("[a-c&&[^b]]", ("a", "c"), ("b", "d")),
+    ("^[a-e--b-d&&[ae]x]$", ("a", "e"), ("b", "x")),
+    ("^[a-c~~b-d]$", ("a", "d"), ("b", "c")),
+    ("^[[:alpha:]&&[^[:upper:]]]$", ("a",), ("A", "1")),
+    ("^[--a]$", ("-", "a"), (".", "]")),
+    ("^[]-a]$", ("]", "-", "a"), ("^", "b")),
+    ("^[&&a]$", (), ("&", "a")),
+    ("[[:foo:]]", ("o", ":", "f"), ("[", "a")),
+    (r"[\]&~#-]", ("]", "&", "#", "-"), ("a",)),
+    ("(?i)[^k]", ("a",), ("k", "K", "\u212a")),
+    (r"^\u00e9\u{4e2d}\U0001F600\x41$", ("é中😀A",), ("é中😀",)),
+    (r"^\p{Letter}\p{gc=Lu}\p{uppercase letter}\P{L}$", ("éÉA1",), ("éÉAa",)),
+    (r"^\p{ASCII}\p{any}\p{White_Space}$", ("a中 ",), ("中a ",)),
+    ("^a**$", ("", "aaa"), ("b",)),
+    ("^a{2}{3}$", ("aaaaaa",), ("aaaaa",)),
+    ("(?x) ^ a b # ab\n \\  [ c d ] $", ("ab c", "ab d"), ("ab  ", "abc")),
+    ("(?x: a b )c d", ("abc d",), ("abcd",)),
+    ("}", ("}",), ("{",)),
+]
+
+
+@pytest.mark.parametrize(("pattern", "there", "absent"), RUST_WORKED)
+def test_rusts_syntax(pattern: str, there: tuple[str, ...], absent: tuple[str, ...]) -> None:
+    assert [text for text in there if not found(pattern, text, syntax=Syntax.RUST)] == []
+    assert [text for text in absent if found(pattern, text, syntax=Syntax.RUST)] == []
+
+
+RUST_REFUSED = [
+    ("a{", 1, "for a brace"),
+    ("a{,2}", 1, "for a brace"),
+    (r"(a)\1", 3, "back-references"),
+    (r"\0", 0, "back-references"),
+    (r"\Qa\E", 0, "one by one"),
+    (r"[\d-z]", 1, r"\-"),
+    (r"[z-\d]", 1, r"\-"),
+    ("[a&&", 0, "isn't closed"),
+    ("[[a]", 0, "isn't closed"),
+    (r"\p{^L}", 0, "general category"),
+    (r"\u12", 0, "4 hexadecimal"),
+    ("(?R)a", 0, "isn't supported"),
+    ("a(?=b)", 1, "look-around"),
+    ("*", 0, "nothing to repeat"),
+    ("[" * 102 + "a" + "]" * 102, 101, "100 deep"),
+    (r"^\w{1,30}$", 0, "too large"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "position", "advice"), RUST_REFUSED)
+def test_refused_in_rusts_syntax(pattern: str, position: int, advice: str) -> None:
+    with pytest.raises(PatternError) as caught:
+        compile_pattern(pattern, syntax=Syntax.RUST)
     assert caught.value.position == position
     assert advice in caught.value.message
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from config_sync.regex import accepts, compile_pattern
+from config_sync.regex import Syntax, accepts, compile_pattern
 
 TEXTS_PER_PATTERN = 8
 
@@ -86,11 +86,44 @@ def test_search_without_case_agrees_with_re(pattern: Pair, texts: list[str]) -> 
         assert accepts(automaton, text.encode()) == bool(python.search(text)), text
 
 
+WIDE = "abñЖ1٣_- \n\u00a0中😀"  # re and Rust agree about which of these are words, digits and spaces
+WIDE_SETS = st.sampled_from(
+    [same(text) for text in (".", r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", "[a-c]", "[^a]", r"[^\w]", r"[\d\-]", r"[^\s1]")]
+    + [Pair(r"[[\w]&&[^a]]", r"(?!a)\w"), Pair(r"[\w--\d]", r"(?!\d)\w"), Pair(r"\p{Lowercase_Letter}", "[abñ]")]
+    + [Pair(r"\u4e2d", "中"), Pair(r"\u{4e2d}", "中"), Pair(r"(?-u:\w)", "(?a:\\w)"), Pair("(?x: a # b\n)", "a")]
+)
+WIDE_ANCHORS = st.sampled_from(
+    [Pair("^", r"\A"), Pair("$", r"\Z")]
+    + [same(text) for text in ("(?m:^)", "(?m:$)", r"\b", r"\B", r"\b", r"\B")]
+    + [Pair(r"\<", r"\b(?=\w)"), Pair(r"\b{end}", r"\b(?<=\w)"), Pair(r"\b{start-half}", r"(?<!\w)")]
+    + [Pair(r"\b{end-half}", r"(?!\w)"), Pair(r"(?-u:\b)", r"(?a:\b)")]
+)
+WIDE_LETTERS = st.sampled_from([same(character) for character in WIDE])
+WIDE_PATTERNS = st.recursive(st.one_of(WIDE_LETTERS, WIDE_SETS, WIDE_ANCHORS), compound, max_leaves=8)
+WIDE_TEXTS = st.lists(st.text(alphabet=WIDE, max_size=8), min_size=TEXTS_PER_PATTERN, max_size=TEXTS_PER_PATTERN)
+
+
+@settings(max_examples=200)
+@given(WIDE_PATTERNS, WIDE_TEXTS)
+@example(same(r"\bñ"), ["ñ", "añ", "-ñ", "中ñ", "😀ñ", "ñ😀", "", "ñ1"])
+@example(Pair(r"(?:\b|\B)*ñ\b$", r"(?:\b|\B)*ñ\b\Z"), ["ñ", "añ", "ñ-", "ñ中", "ñ😀", "", "ñ\n", "ñ "])
+def test_search_in_rusts_syntax_agrees_with_re(pattern: Pair, texts: list[str]) -> None:
+    automaton, python = compile_pattern(pattern.ours, syntax=Syntax.RUST), re.compile(pattern.python)
+    for text in texts:
+        if text or r"\B" not in pattern.ours:
+            assert accepts(automaton, text.encode()) == bool(python.search(text)), text
+
+
 @settings(max_examples=300)
-@given(st.text(alphabet="ab[](){}|*+?^$.\\-,:=!<>PQEdDwWbBzAZpLxX0129 \ud800éimsU", max_size=20), st.text(max_size=6))
+@given(st.text(alphabet="ab[](){}|*+?^$.\\-,:=!<>PQEdDwWbBzAZpLxX0129 \ud800éimsU&~#u", max_size=20), st.text(max_size=6))
 def test_rul_20_any_text_compiles_or_is_refused(pattern: str, text: str) -> None:
+    for syntax in Syntax:
+        _compiles_or_is_refused(pattern, text, syntax)
+
+
+def _compiles_or_is_refused(pattern: str, text: str, syntax: Syntax) -> None:
     try:
-        automaton = compile_pattern(pattern)
+        automaton = compile_pattern(pattern, syntax=syntax)
     except ValueError as error:
         assert 0 <= error.args[1] <= len(pattern)
     else:

@@ -149,9 +149,9 @@ def _mode(chance: Random, operator: str) -> int:
     if operator in ("less", "less_equal", "greater", "greater_equal"):
         return chance.choice((0, codes.MODE_COERCE_TEXT, codes.MODE_COERCE_TEXT | codes.MODE_EXACT_TEXT))
     if operator in ("contains", "starts_with", "ends_with"):
-        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_LOWERCASE))
+        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_LOWERCASE, codes.MODE_DECIMAL, codes.MODE_DECIMAL | 1))
     if operator == "matches":
-        return chance.choice((0, codes.MODE_CASEFOLD))
+        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_DECIMAL))
     if operator in ("equal", "order", "within", "contains_all", "contains_any"):
         container = codes.MODE_CONTAINER if operator.startswith("contains") else 0
         return chance.choice((0, codes.MODE_BOOLEAN_NUMBER, container, codes.MODE_BOOLEAN_NUMBER | container))

@@ -36,10 +36,11 @@ class Shard(NamedTuple):
 
 
 class Split(NamedTuple):
-    """A variation for those in all the shards; shards that contain everybody are left out."""
+    """A variation for those in all the shards; shards that contain everybody are left out. ``bare``: none are written."""
 
     variation: str
     shards: tuple[Shard, ...]
+    bare: bool
     origin: Origin
 
 
@@ -50,19 +51,18 @@ def read_allocation(
     splits = [_split(split, total, here) for split, here in mappings(data, "splits", origin)]
     window, targeting = _window(data, origin), read_rules(data, origin)
     who = [*window, *([] if targeting is None else [targeting])]
-    reason = codes.REASON_SPLIT
-    if targeting is not None:
-        reason = codes.REASON_TARGETING_MATCH
-    elif window:
-        reason = codes.REASON_DEFAULT
-    elif len(splits) == 1 and not data["splits"][0]["shards"]:
-        reason = codes.REASON_STATIC
     key = field(data, "key", str, origin, "") or None
     rules = []
-    for tests, outcome in _outcomes(splits, variants):
+    for split, tests, outcome in _outcomes(splits, variants):
         condition = All((*who, *tests)) if who or tests else None
-        lost = isinstance(outcome, ir.NoAnswer)
-        rules.append(ir.Rule(outcome, codes.REASON_PARSE_ERROR if lost else reason, condition, key, origin))
+        reason = codes.REASON_STATIC if split.bare else codes.REASON_SPLIT
+        if isinstance(outcome, ir.NoAnswer):
+            reason = codes.REASON_PARSE_ERROR
+        elif targeting is not None:
+            reason = codes.REASON_TARGETING_MATCH
+        elif window and split.bare and len(splits) == 1:
+            reason = codes.REASON_DEFAULT
+        rules.append(ir.Rule(outcome, reason, condition, key, origin))
     return rules, [split for split in splits if split.variation not in variants]
 
 
@@ -90,8 +90,8 @@ def _instant(data: dict[Any, Any], name: str, origin: Origin) -> int | None:
 
 def _split(data: dict[Any, Any], total: int | None, origin: Origin) -> Split:
     variation = field(data, "variationKey", str, origin)
-    shards = (_shard(shard, total, here) for shard, here in mappings(data, "shards", origin))
-    return Split(variation, tuple(shard for shard in shards if not shard.is_whole), origin)
+    shards = [_shard(shard, total, here) for shard, here in mappings(data, "shards", origin)]
+    return Split(variation, tuple(shard for shard in shards if not shard.is_whole), not shards, origin)
 
 
 def _shard(data: dict[Any, Any], total: int | None, origin: Origin) -> Shard:
@@ -117,19 +117,20 @@ def merged(buckets: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return result
 
 
-def _outcomes(splits: list[Split], variants: Collection[str]) -> list[tuple[list[Condition], ir.Outcome]]:
-    """For each group of splits: the tests of the shards they share, and what the last shards decide."""
-    found: list[tuple[list[Condition], ir.Outcome]] = []
+def _outcomes(splits: list[Split], variants: Collection[str]) -> list[tuple[Split, list[Condition], ir.Outcome]]:
+    """For each group of splits: its first, the tests of the shards they share, and what the last shards decide."""
+    found: list[tuple[Split, list[Condition], ir.Outcome]] = []
     for alike, group in groupby(splits, key=_alike):
         members = list(group)
         if alike is None:  # no shards: everybody else is in the first of them
             name = members[0].variation
-            return [*found, ([], ir.Constant(name) if name in variants else ir.NoAnswer())]
+            return [*found, (members[0], [], ir.Constant(name) if name in variants else ir.NoAnswer())]
         shared = members[0].shards[:-1]
         tests: list[Condition] = [ir.InBucket(_bucketing(shard), shard.buckets, missing=ir.TRUE) for shard in shared]
         named = [(split.shards[-1].buckets, split.variation if split.variation in variants else None) for split in members]
         bucketing = _bucketing(members[0].shards[-1])
-        found.append((tests, ir.Split(bucketing, first_of(named), on_missing=codes.ON_ERROR, past_end=codes.ON_NEXT_RULE)))
+        outcome = ir.Split(bucketing, first_of(named), on_missing=codes.ON_ERROR, past_end=codes.ON_NEXT_RULE)
+        found.append((members[0], tests, outcome))
     return found
 
 

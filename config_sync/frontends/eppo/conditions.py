@@ -11,7 +11,7 @@ from typing import Any
 from config_sync import ir
 from config_sync.frontends.eppo.reading import Malformed, checked, field, mappings, number, short
 from config_sync.ir import All, Any_, Attribute, Condition, Origin, Test
-from config_sync.regex import PatternError, compile_pattern
+from config_sync.regex import PatternError, compile_for
 from evaluator.snapshot import opcodes as codes
 
 _ORDER = {
@@ -20,6 +20,8 @@ _ORDER = {
     "GT": ("greater", codes.CMP_GT),
     "GTE": ("greater_equal", codes.CMP_GE),
 }
+_COERCION = codes.MODE_COERCE_TEXT | codes.MODE_EXACT_TEXT
+_PATTERN = codes.MODE_RUST_SYNTAX | codes.MODE_DECIMAL
 _OPERATORS = ("MATCHES", "NOT_MATCHES", "ONE_OF", "NOT_ONE_OF", "IS_NULL", *_ORDER)
 _NUMERIC = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIER = rf"(?:{_NUMERIC}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
@@ -66,11 +68,11 @@ def _null(attribute: Attribute, wanted: bool, origin: Origin) -> Test:
 def _pattern(attribute: Attribute, operand: Any, negate: bool, origin: Origin) -> Test:
     pattern = checked(operand, str, "a pattern", origin)
     try:
-        compile_pattern(pattern)
+        compile_for(pattern, _PATTERN)
     except PatternError as error:
-        hint = "patterns follow RE2's syntax: no back-references, no look-around"
+        hint = "patterns follow the syntax of Rust's regex crate: no back-references, no look-around"
         raise Malformed("INVALID-PATTERN", f"the pattern {pattern[:60]!r}: {error}", origin, hint) from None
-    return Test("matches", attribute, pattern, negate=negate, origin=origin)
+    return Test("matches", attribute, pattern, mode=_PATTERN, negate=negate, origin=origin)
 
 
 def _membership(attribute: Attribute, operand: Any, negate: bool, origin: Origin) -> Condition:
@@ -112,4 +114,4 @@ def _comparison(operator: str, attribute: Attribute, operand: Any, origin: Origi
     if found is None:
         what = f"{operator} compares with a number or a version (1.2.3), not with {short(operand)}"
         raise Malformed("INVALID-OPERAND", what, origin, "write a number, or a version with three parts")
-    return Test(name, attribute, float(found), mode=codes.MODE_COERCE_TEXT, origin=origin)
+    return Test(name, attribute, float(found), mode=_COERCION, origin=origin)
