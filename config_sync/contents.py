@@ -94,6 +94,10 @@ def _prerequisite(program: Decoded, row: Any) -> Any:
     return program.flag_keys[row.payload], tuple(sorted(program.variant_names[name] for name in names))
 
 
+def _digests(program: Decoded, row: Any) -> Any:
+    return _text(program, row.offset, row.length), _text(program, row.payload, 36 * row.count)
+
+
 _OPERANDS: dict[int, Callable[[Decoded, Any], Any]] = {
     codes.OP_IN_TEXT_SMALL: _small_list,
     codes.OP_IN_TEXT_TABLE: _large_list,
@@ -103,6 +107,7 @@ _OPERANDS: dict[int, Callable[[Decoded, Any], Any]] = {
     codes.OP_PREREQUISITE: _prerequisite,
     codes.OP_EXPRESSION: lambda program, row: _expression(program, row.offset),
     codes.OP_MODULO: lambda program, row: (row.payload, tuple(program.numbers[row.offset : row.offset + row.count])),
+    codes.OP_DIGEST: _digests,
     codes.OP_PATH: lambda program, row: (tuple(program.paths[row.offset]), _value(program, row.length)),
     codes.OP_IN_NETWORK: lambda program, row: tuple(
         program.numbers[row.offset : row.offset + row.count * codes.NETWORK_NUMBERS]

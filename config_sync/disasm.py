@@ -9,8 +9,9 @@ from typing import Any
 from evaluator import Evaluator
 from evaluator.snapshot import opcodes as codes
 from evaluator.snapshot.codec import Decoded
-from evaluator.snapshot.describe import describe_condition, describe_outcome, quoted
+from evaluator.snapshot.describe import describe_condition, describe_outcome
 from evaluator.snapshot.layout import SECTIONS
+from evaluator.snapshot.words import quoted
 
 _OPERATORS = {value: name[3:] for name, value in vars(codes).items() if name.startswith("OP_") and name != "OP_LAST"}
 _REASONS = {

@@ -33,13 +33,17 @@ NOWHERE = Origin("")
 
 
 class Attribute(msgspec.Struct, frozen=True):
-    """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``."""
+    """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``.
+
+    ``convert`` is 0 or an ATTRIBUTE_AS_* code: what the value found here (not the fallback's) becomes.
+    """
 
     name: str
     path: tuple[str | int, ...] = ()
     fallback: "Attribute | None" = None
     empty_is_missing: bool = False
     null_is_missing: bool = False
+    convert: int = 0
 
 
 TARGETING_KEY = Attribute("targetingKey")
@@ -77,6 +81,13 @@ class Network(msgspec.Struct, frozen=True):
     version: int
     address: int
     prefix: int
+
+
+class Digests(msgspec.Struct, frozen=True):
+    """SHA-256 digests of parts of a text, each followed by ``salt``: (bytes in the part or None for all, digest)."""
+
+    salt: str
+    items: tuple[tuple[int | None, bytes], ...]
 
 
 class Bucketing(msgspec.Struct, frozen=True):
@@ -117,6 +128,7 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     path                                           (path: tuple of str | int, expected JSON value)
     exists                                         None
     in_network                                     tuple of Network
+    digest                                         Digests (``mode``: MODE_FROM_END)
     =============================================  ====================================================================
 
     With MODE_BOOLEAN_NUMBER, ``contains_all``, ``contains_any``, ``order`` and ``within``, and ``equal`` with a list or map,

@@ -14,14 +14,14 @@ from config_sync import ir
 Kind = type[msgspec.Struct]
 
 KNOWN: dict[Kind, frozenset[str]] = {
-    ir.Attribute: frozenset({"name", "path", "fallback", "empty_is_missing"}),
+    ir.Attribute: frozenset({"name", "path", "fallback", "empty_is_missing", "null_is_missing", "convert"}),
     ir.Bucketing: frozenset({"hash", "space", "unit", "source", "seed", "total", "prefix", "suffix"}),
     ir.Test: frozenset({"operator", "attribute", "operand", "compare", "mode", "negate", "missing", "mistyped", "origin"}),
     ir.Prerequisite: frozenset({"flag", "variants", "origin"}),
     ir.InBucket: frozenset({"bucketing", "ranges", "missing"}),
     ir.Range: frozenset({"last", "variant"}),
     ir.Split: frozenset({"bucketing", "ranges", "on_missing", "past_end", "fallback"}),
-    ir.Variant: frozenset({"name", "value"}),
+    ir.Variant: frozenset({"name", "value", "is_on"}),
     ir.Rule: frozenset({"outcome", "reason", "condition", "id", "origin"}),
     ir.Flag: frozenset({"key", "variants", "rules", "default", "default_reason", "metadata", "error", "ignored", "origin"}),
 }

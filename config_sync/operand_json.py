@@ -124,6 +124,18 @@ def _write_networks(operand: Any) -> Any:
     ]
 
 
+def _write_digests(operand: Any) -> Any:
+    return {"salt": operand.salt, "sha256": [[length, digest.hex()] for length, digest in operand.items]}
+
+
+def _read_digests(value: Any) -> Any:
+    try:
+        items = tuple((length, bytes.fromhex(digest)) for length, digest in value["sha256"])
+        return ir.Digests(value["salt"], items)
+    except (TypeError, ValueError, KeyError):
+        raise ValueError("{salt: a text, sha256: [[bytes in the part or null, hexadecimal digits], …]}") from None
+
+
 _ANY = Codec(_write_any, _read_any)
 _PLAIN = Codec(_write_plain, _read_plain)
 _ITSELF = Codec(lambda operand: operand, lambda value: value)
@@ -137,6 +149,7 @@ _CODECS: dict[str, Codec] = {
     "order": _ITSELF,  # so it is here
     "time": _INSTANT,
     "now": _INSTANT,
+    "digest": Codec(_write_digests, _read_digests),
     "distance": _struct(ir.Place),
     "window": _struct(ir.Window),
     "in_network": Codec(_write_networks, _read_networks),

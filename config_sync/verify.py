@@ -16,7 +16,7 @@ import msgspec
 
 from evaluator.snapshot import opcodes as codes
 from evaluator.snapshot.codec import Decoded
-from evaluator.snapshot.describe import strings_of_set, text_of
+from evaluator.snapshot.words import strings_of_set, text_of
 
 CORES = ("pure", "fast")
 SAMPLES = 200  # contexts at most

@@ -48,6 +48,7 @@ HASHES = _family("HASH_", "last")
 SPACES = _family("SPACE_", "last")
 UNITS = _family("UNIT_", "last")
 ENDS = _family("ON_", "last")
+CONVERSIONS = _family("ATTRIBUTE_AS_")
 REASONS = _family("REASON_", "first_error", "last")
 NODES = _family("NODE_", "last", **_JSONLOGIC)
 COMPARISONS = _family("CMP_", "mask", le="lte", ge="gte")
@@ -77,6 +78,7 @@ MODES: dict[str, Mode] = {
     "container": Mode(codes.MODE_CONTAINER, _CONTAINERS),
     "lowercase": Mode(codes.MODE_LOWERCASE, ("contains", "starts_with", "ends_with")),
     "instant_full": Mode(codes.MODE_INSTANT_FULL, ("time", "window")),
+    "from_end": Mode(codes.MODE_FROM_END, ("digest",)),
     "version_prefix": Mode(codes.MODE_VERSION_PREFIX, _VERSIONS),
     "version_partial": Mode(codes.MODE_VERSION_PARTIAL, _VERSIONS),
     "version_same_minor": Mode(codes.MODE_VERSION_SAME_MINOR, _VERSIONS),

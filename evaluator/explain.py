@@ -25,8 +25,8 @@ from evaluator.snapshot.describe import (
     describe_split,
     describe_target,
     describe_variant,
-    quoted,
 )
+from evaluator.snapshot.words import quoted
 
 _INDENT: Final = "  "
 _JSON_DEPTH: Final = 16

@@ -54,6 +54,8 @@ def flag_data(flag: ir.Flag, labels: Labels, writer: ConditionWriter) -> Data:
         data["unnamed"] = unnamed
     if len(unnamed) < len(renamed):
         data["reported_as"] = {label: shown for label, shown in renamed.items() if shown}
+    if any(variant.is_on for variant in flag.variants):
+        data["is_on"] = sorted(labels[variant.name] for variant in flag.variants if variant.is_on)
     traits = {labels[variant.name]: later_fields.written(variant) for variant in flag.variants}
     if any(traits.values()):
         data["variant_fields"] = {label: more for label, more in sorted(traits.items()) if more}

@@ -27,6 +27,10 @@ def attribute_data(attribute: ir.Attribute) -> str | Data:
         data["fallback"] = attribute_data(attribute.fallback)
     if attribute.empty_is_missing:
         data["empty_is_missing"] = True
+    if attribute.null_is_missing:
+        data["null_is_missing"] = True
+    if attribute.convert:
+        data["convert"] = words.word_of(words.CONVERSIONS, attribute.convert)
     return data | more
 
 

@@ -9,6 +9,7 @@ DIALECTS: dict[str, str] = {
     "flagd": "config_sync.frontends.flagd:translate",
     "flagd@v1": "config_sync.frontends.flagd:translate_v1",
     "flagd@v3": "config_sync.frontends.flagd:translate_v3",
+    "configcat": "config_sync.frontends.configcat:translate",
     "eppo": "config_sync.frontends.eppo:translate",
     "powertools": "config_sync.frontends.powertools:translate",
     "powertools@3.34": "config_sync.frontends.powertools:translate_3_34",

@@ -116,6 +116,8 @@ class Operands:
         if test.operator == "in_network":
             first = tables.numbers.intern_run(b"".join(map(_network, operand)))
             return Leaf(codes.OP_IN_NETWORK, 0, len(operand), first)
+        if test.operator == "digest":
+            return self._digest(operand, test.mode)
         raise ValueError(f"unknown operator {test.operator}")
 
     def _equal(self, operand: Any, mode: int) -> Leaf:
@@ -148,6 +150,13 @@ class Operands:
             automaton = self._automata[pattern, mode] = self._tables.automata.intern(table) // 8
         offset, length = self._tables.text_span(pattern)
         return Leaf(codes.OP_MATCHES, mode, 0, offset, length, automaton)
+
+    def _digest(self, operand: ir.Digests, mode: int) -> Leaf:
+        """Parts of one length together, so that each is hashed once."""
+        parts = sorted((codes.DIGEST_WHOLE if length is None else length, digest) for length, digest in set(operand.items))
+        items = self._tables.text.intern(b"".join(length.to_bytes(4, "little") + digest for length, digest in parts))
+        offset, length = self._tables.text_span(operand.salt)
+        return Leaf(codes.OP_DIGEST, mode, len(parts), offset, length, items)
 
     # --- lists --------------------------------------------------------------------------------------------------------
 

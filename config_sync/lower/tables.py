@@ -60,6 +60,7 @@ class Tables:
         fallback = self.attribute(attribute.fallback)
         flags = codes.ATTRIBUTE_EMPTY_IS_MISSING if attribute.empty_is_missing else 0
         flags |= codes.ATTRIBUTE_NULL_IS_MISSING if attribute.null_is_missing else 0
+        flags |= attribute.convert
         name, path = self.attribute_names.intern(attribute.name), self.path(attribute.path) if attribute.path else codes.NONE
         index = self._attribute_numbers[attribute] = self.attributes.intern(name, path, fallback, flags, 0, 0)
         return index

@@ -11,6 +11,7 @@ from config_sync.passes.operands import operand_problem
 from config_sync.passes.splits import bucketing_problem, expression_problem, ranges_problem, split_problem
 from config_sync.passes.values import Problem, first_problem, metadata_problem, name_problem, variant_problem
 from config_sync.walk import conditions_of
+from evaluator.snapshot import opcodes as codes
 
 HINTS = {
     "UNKNOWN-VARIANT": "name one of the flag's variants",
@@ -138,6 +139,8 @@ def _attribute_problem(attribute: ir.Attribute) -> Problem | None:
         fallbacks, following = fallbacks + 1, following.fallback
     if fallbacks > MAX_FALLBACKS:
         return "LIMIT-FALLBACKS", f"an attribute has more than {MAX_FALLBACKS} fallbacks"
+    if attribute.convert not in range(0, codes.ATTRIBUTE_LAST_CONVERSION + 1, codes.ATTRIBUTE_AS_TEXT):
+        return "INVALID-ATTRIBUTE", "an attribute is converted into something that doesn't exist"
     if len(attribute.path) > MAX_PATH_STEPS:
         return "LIMIT-PATH", f"a path has more than {MAX_PATH_STEPS} steps"
     steps = (step for step in attribute.path if not isinstance(step, int))

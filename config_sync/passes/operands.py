@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from config_sync import ir
-from config_sync.limits import MAX_LIST_BYTES, MAX_LIST_ITEM_BYTES, MAX_LIST_ITEMS, MAX_TEXT_BYTES
-from config_sync.passes.values import Problem, first_problem, value_problem
+from config_sync.limits import MAX_LIST_BYTES, MAX_LIST_ITEM_BYTES, MAX_LIST_ITEMS, MAX_SALT_BYTES, MAX_TEXT_BYTES
+from config_sync.passes.values import Problem, first_problem, is_unicode, value_problem
+from evaluator.snapshot import opcodes as codes
 
 _WITHOUT_ATTRIBUTE = ("now", "window")
 _CLOCK_BOUND = 1 << 62  # µs; what instants reach (docs/snapshot-format.md 4.4)
@@ -197,6 +198,18 @@ def _networks(test: ir.Test) -> Problem | None:
     return None
 
 
+def _digests(test: ir.Test) -> Problem | None:
+    operand = test.operand
+    if not isinstance(operand, ir.Digests):
+        return "INVALID-OPERAND", "digest needs a salt and digests"
+    if len(operand.items) > MAX_LIST_ITEMS:
+        return "LIMIT-LIST-ITEMS", f"a list has {len(operand.items)} digests, more than {MAX_LIST_ITEMS}"
+    if not is_unicode(operand.salt) or len(operand.salt.encode()) > MAX_SALT_BYTES:
+        return "LIMIT-SALT", f"a salt is Unicode text of at most {MAX_SALT_BYTES} bytes"
+    sound = all(len(digest) == 32 and (size is None or 0 <= size < codes.DIGEST_WHOLE) for size, digest in operand.items)
+    return None if sound else ("INVALID-OPERAND", "a digest has 32 bytes, and is of a part with a length")
+
+
 def _nothing(_test: ir.Test) -> Problem | None:
     return None
 
@@ -226,4 +239,5 @@ _CHECKS: dict[str, Callable[[ir.Test], Problem | None]] = {
     "within": _whole,
     "modulo": _modulo,
     "in_network": _networks,
+    "digest": _digests,
 }

@@ -52,8 +52,7 @@ class ByteClasses:
         if any(isinstance(state, Guard) for state in nfa.states):
             self._refine([kind_of(byte) for byte in range(256)])
         if nfa.asks_for_words:
-            for step in tracker().steps:
-                self._refine(step)
+            self._refine(tracker().alike)
         self.count = max(self.of) + 1
         self.first = [self.of.index(number) for number in range(self.count)]
         self.kinds = [kind_of(byte) for byte in self.first]

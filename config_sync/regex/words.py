@@ -15,7 +15,10 @@ _Inside = tuple[tuple[ByteSequence, ...], int]  # what would make it a word's ch
 
 
 class WordTracker:
-    """``step`` from node to node; those above WORD are inside a character. The text must be UTF-8."""
+    """``steps[node][byte]`` is the next node; those above WORD are inside a character. The text must be UTF-8.
+
+    ``alike[byte]``: the same number for bytes that lead to the same node from every node.
+    """
 
     def __init__(self) -> None:
         self._sequences = tuple(byte_sequences(unicode_perl("w")))
@@ -25,6 +28,8 @@ class WordTracker:
         self.steps.append(self.steps[0])
         for tails, missing in self._insides:  # grows while it is read
             self.steps.append(self._row(tails, missing))
+        numbers: dict[tuple[int, ...], int] = {}
+        self.alike = [numbers.setdefault(column, len(numbers)) for column in zip(*self.steps, strict=True)]
 
     def _row(self, tails: tuple[ByteSequence, ...], missing: int | None) -> list[int]:
         return [self._after(tails, byte, missing) for byte in range(256)]

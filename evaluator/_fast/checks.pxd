@@ -1,5 +1,6 @@
 # The checks of the tables that only other tables refer to (docs/snapshot-format.md section 5). Inline: ``load`` alone uses them.
 
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.math cimport fabs, isfinite
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -107,4 +108,18 @@ cdef inline int check_small_tables(Program p) except -1:
             broken("a place's unit is not positive")
     for i in range(p.counts[SECTION_WINDOWS]):
         check_zone(p, p.windows[i].zone)
+    return 0
+
+
+cdef inline int check_text_split(Program p, const outcome_row* row) except -1:
+    """A hash of UTF-16 code units: everything in it is UTF-8, so that the kernel needn't check."""
+    if row.unit == UNIT_CBOR:
+        broken("a split hashes bytes as text")
+    try:
+        if row.prefix_length:
+            PyUnicode_DecodeUTF8(p.text + row.prefix, row.prefix_length, NULL)
+        if row.suffix_length:
+            PyUnicode_DecodeUTF8(p.text + row.suffix, row.suffix_length, NULL)
+    except UnicodeDecodeError:
+        broken("a split's prefix or suffix is no text")
     return 0

@@ -1,10 +1,11 @@
-"""From a unit to its bytes and from bytes to a bucket: the fast twin of ``_pure.hashing`` and ``_pure.buckets``.
+"""From a unit to its bytes and from bytes to a bucket: the fast twin of ``_pure.hashing``, ``buckets`` and ``conversions``.
 
 ``walk`` has the usual case inline; here is everything else.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.math cimport fabs, floor
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -12,6 +13,7 @@ from libc.string cimport memcpy
 
 from evaluator._fast.generated cimport *
 from evaluator._fast.program cimport Program
+from evaluator._fast.values cimport instant_of_object, items_of
 
 cdef extern from "kernels.h":
     uint32_t load_u32(const void* p) nogil
@@ -134,6 +136,95 @@ cdef object canonical_cbor(object value, int depth):
         pairs.append((text_item(key), canonical_cbor(item, depth + 1)))
     pairs.sort()
     return head(5, len(pairs)) + b"".join([key + item for key, item in pairs])
+
+
+# ---- conversions -----------------------------------------------------------------------------------------------------
+
+
+cdef object texts_of(object value):
+    """A list's or tuple's texts, or None if there is anything else in it, or it is something else."""
+    if not isinstance(value, (list, tuple)):
+        return None
+    texts = []
+    for item in items_of(value):
+        if not isinstance(item, str):
+            return None
+        texts.append(PyUnicode_FromObject(item))
+    return texts
+
+
+cdef bint instant_seconds(object value, double* seconds):
+    """Of an object that writes itself in ISO 8601; others give False."""
+    cdef int64_t instant
+    try:
+        if not instant_of_object(value, &instant):
+            return False
+    except Exception:
+        return False
+    seconds[0] = <double>instant / 1e6
+    return True
+
+
+cdef object float_text(double number):
+    if number != number:
+        return "NaN"
+    if number - number != 0:
+        return "Infinity" if number > 0 else "-Infinity"
+    text = float.__repr__(number)
+    return str(int(number)) if number == floor(number) and "e" not in text else text
+
+
+cdef object canonical_text(object value):
+    cdef double seconds
+    if isinstance(value, float):
+        return float_text(float.__pos__(value))
+    if isinstance(value, int) and int.bit_length(value) <= MAX_INTEGER_BITS:
+        return str(value)
+    texts = texts_of(value)
+    if texts is not None:
+        from evaluator.json_text import render
+
+        return render(texts)
+    if isinstance(value, int) or not instant_seconds(value, &seconds):
+        raise ValueError
+    return float_text(seconds)
+
+
+cdef object conversion(int how, object value):
+    """What an ATTRIBUTE_AS_* code makes of a value that is no subclass of str, int or float. Raises where there is nothing."""
+    cdef double seconds
+    cdef bint is_text = isinstance(value, str)
+    if how == ATTRIBUTE_AS_TEXT:
+        return value if is_text else canonical_text(value)
+    if how == ATTRIBUTE_AS_TEXTS:
+        if is_text:
+            from evaluator.json_text import parse
+
+            value = parse(value)
+        texts = texts_of(value)
+        if texts is None:
+            raise ValueError
+        return texts
+    if how == ATTRIBUTE_AS_TRIMMED_TEXT and is_text:
+        return (<str>value).strip()
+    if how == ATTRIBUTE_AS_NUMBER or how == ATTRIBUTE_AS_SECONDS:
+        if how == ATTRIBUTE_AS_SECONDS and not isinstance(value, (str, int, float)) and instant_seconds(value, &seconds):
+            return seconds
+        return float((<str>value).replace(",", ".") if is_text else value)
+    raise ValueError
+
+
+cdef PyObject* converted(int how, PyObject* value) noexcept:
+    """The same for a reference that is given up; a new one, or NULL."""
+    cdef object after
+    try:
+        after = conversion(how, <object>value)
+        Py_INCREF(after)
+        return <PyObject*>after
+    except Exception:
+        return NULL
+    finally:
+        Py_DECREF(<object>value)
 
 
 # ---- buckets ---------------------------------------------------------------------------------------------------------

@@ -174,6 +174,41 @@ static uint64_t sha1_64(const char *data, Py_ssize_t n) {
     return (uint64_t)s[0] << 32 | s[1];
 }
 
+/* SHA-256 (FIPS 180-4): one block. Rare, so small rather than unrolled. */
+static void sha256_block(uint32_t s[8], const uint8_t *p) {
+    static const uint32_t K[64] = {
+        0x428a2f98,0x71374491,0xb5c0fbcf,0xe9b5dba5,0x3956c25b,0x59f111f1,0x923f82a4,0xab1c5ed5,
+        0xd807aa98,0x12835b01,0x243185be,0x550c7dc3,0x72be5d74,0x80deb1fe,0x9bdc06a7,0xc19bf174,
+        0xe49b69c1,0xefbe4786,0x0fc19dc6,0x240ca1cc,0x2de92c6f,0x4a7484aa,0x5cb0a9dc,0x76f988da,
+        0x983e5152,0xa831c66d,0xb00327c8,0xbf597fc7,0xc6e00bf3,0xd5a79147,0x06ca6351,0x14292967,
+        0x27b70a85,0x2e1b2138,0x4d2c6dfc,0x53380d13,0x650a7354,0x766a0abb,0x81c2c92e,0x92722c85,
+        0xa2bfe8a1,0xa81a664b,0xc24b8b70,0xc76c51a3,0xd192e819,0xd6990624,0xf40e3585,0x106aa070,
+        0x19a4c116,0x1e376c08,0x2748774c,0x34b0bcb5,0x391c0cb3,0x4ed8aa4a,0x5b9cca4f,0x682e6ff3,
+        0x748f82ee,0x78a5636f,0x84c87814,0x8cc70208,0x90befffa,0xa4506ceb,0xbef9a3f7,0xc67178f2};
+    uint32_t w[64], v[8];
+    for (int i = 0; i < 16; i++) w[i] = load_u32_big(p + 4 * i);
+    for (int i = 16; i < 64; i++) {
+        uint32_t a = w[i - 15], b = w[i - 2];
+        w[i] = w[i - 16] + (rotl32(a, 25) ^ rotl32(a, 14) ^ (a >> 3)) + w[i - 7] + (rotl32(b, 15) ^ rotl32(b, 13) ^ (b >> 10));
+    }
+    memcpy(v, s, 32);
+    for (int i = 0; i < 64; i++) {
+        uint32_t a = v[0], e = v[4];
+        uint32_t t = v[7] + (rotl32(e, 26) ^ rotl32(e, 21) ^ rotl32(e, 7)) + (v[6] ^ (e & (v[5] ^ v[6]))) + K[i] + w[i];
+        uint32_t u = (rotl32(a, 30) ^ rotl32(a, 19) ^ rotl32(a, 10)) + ((a & v[1]) | (v[2] & (a | v[1])));
+        memmove(v + 1, v, 28);
+        v[4] += t; v[0] = t + u;
+    }
+    for (int i = 0; i < 8; i++) s[i] += v[i];
+}
+
+static void sha256(const char *data, Py_ssize_t n, uint8_t digest[32]) {
+    uint32_t s[8] = {0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au, 0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
+    digest_blocks(sha256_block, s, data, n, __builtin_bswap64((uint64_t)n * 8));
+    for (int i = 0; i < 8; i++) s[i] = __builtin_bswap32(s[i]);
+    memcpy(digest, s, 32);
+}
+
 /* FNV-1a, 32 bits, of the UTF-16 code units of valid UTF-8. */
 static uint32_t fnv1a_utf16(const char *data, Py_ssize_t n) {
     const uint8_t *p = (const uint8_t *)data, *end = p + n;

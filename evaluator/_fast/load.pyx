@@ -4,12 +4,13 @@ Inconsistent rows raise SnapshotError. Codes that this core doesn't know are no 
 The work is linear in the file's size, whatever the file says. Used by ``evaluator`` only.
 """
 
-from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from evaluator._fast.checks cimport check_attributes, check_networks, check_prefix, check_small_tables, check_variants
+from evaluator._fast.checks cimport (
+    check_attributes, check_networks, check_prefix, check_small_tables, check_text_split, check_variants,
+)
 from evaluator._fast.generated cimport *
 from evaluator._fast.program cimport Program, broken, inside, is_flat_map
 
@@ -88,20 +89,6 @@ cdef int check_nodes(Program p, Marks* marks) except -1:
                 broken("an expression is nested too deep")
             if marks.node_depth[child] >= marks.node_depth[i - 1]:
                 marks.node_depth[i - 1] = marks.node_depth[child] + 1
-    return 0
-
-
-cdef int check_text_split(Program p, const outcome_row* row) except -1:
-    """A hash of UTF-16 code units: everything in it is UTF-8, so that the kernel needn't check."""
-    if row.unit == UNIT_CBOR:
-        broken("a split hashes bytes as text")
-    try:
-        if row.prefix_length:
-            PyUnicode_DecodeUTF8(p.text + row.prefix, row.prefix_length, NULL)
-        if row.suffix_length:
-            PyUnicode_DecodeUTF8(p.text + row.suffix, row.suffix_length, NULL)
-    except UnicodeDecodeError:
-        broken("a split's prefix or suffix is no text")
     return 0
 
 
@@ -208,6 +195,10 @@ cdef int check_operand(Program p, Marks* marks, const condition_row* row, uint8_
             check_prefix(p, row.offset, row.length, row.payload)
         elif op == OP_MATCHES:
             check_automaton(p, marks, row.payload)
+    elif op == OP_DIGEST:
+        inside(row.offset, row.length, p.counts[SECTION_TEXT], "a condition's salt lies outside the text")
+        inside(row.payload, row.count > 0, p.counts[SECTION_TEXT], "a condition's digests lie outside the text")  # no wrapping below
+        inside(row.payload, 36 * <uint64_t>row.count, p.counts[SECTION_TEXT], "a condition's digests lie outside the text")
     elif op == OP_IN_TEXT_SMALL:
         inside(row.offset, row.count, p.counts[SECTION_TEXT_REFS], "a condition's texts don't exist")
     elif op == OP_IN_TEXT_TABLE:

@@ -9,6 +9,7 @@ from libc.math cimport fabs, fmod
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
+from evaluator._fast.digests cimport has_digest, some_has_digest
 from evaluator._fast.forms cimport contains, in_networks, is_full
 from evaluator._fast.generated cimport *
 from evaluator._fast.program cimport Program
@@ -22,6 +23,7 @@ cdef extern from "kernels.h" nogil:
     uint16_t load_u16(const void* p)
     uint32_t load_u32(const void* p)
     double bits_to_double(uint64_t bits)
+
 
 cdef extern from "kernels.h":
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
@@ -375,6 +377,11 @@ cdef Truth ask_rare(Program p, const condition_row* row, const Slot* slot):
     if op == OP_IN_NETWORK:
         found = in_networks(p, row, slot)
         return UNKNOWN if found < 0 else YES if found else NO
+    if op == OP_DIGEST:
+        if slot.kind == TEXT:
+            return YES if has_digest(p, row, slot.text, slot.length) else NO
+        items = items_of(<object>slot.object)
+        return UNKNOWN if items is None else YES if some_has_digest(p, row, items) else NO
     return match_list(p, row, slot)
 
 

@@ -6,6 +6,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from evaluator._fast.generated cimport *
+from evaluator._fast.hashing cimport converted
 from evaluator._fast.program cimport AttributeName, Program
 from evaluator._fast.values cimport at_path
 
@@ -117,6 +118,32 @@ cdef inline bint counts_as_missing(const attribute_row* row, const Slot* slot) n
     return row.flags & ATTRIBUTE_EMPTY_IS_MISSING and slot.kind == TEXT and slot.length == 0
 
 
+cdef inline void replace(Slot* slot, int how) noexcept:
+    """The value as the attribute's conversion has it; unusable if there is none."""
+    slot.object = converted(how, slot.object)
+    if slot.object != NULL:
+        classify(slot)
+    else:
+        slot.kind = UNUSABLE
+
+
+cdef inline bint is_there(const attribute_row* row, Slot* slot) noexcept:
+    """Whether the value counts as one; then it is as the attribute wants it. Small integers are as good as their doubles."""
+    cdef int how = row.flags & ATTRIBUTE_CONVERSION
+    if counts_as_missing(row, slot):
+        return False
+    if how == 0 or slot.kind <= NULL_VALUE:
+        return True
+    if how == ATTRIBUTE_AS_TEXT:
+        if slot.kind == TEXT:
+            return True
+    elif how == ATTRIBUTE_AS_NUMBER or how == ATTRIBUTE_AS_SECONDS:
+        if slot.kind == FLOAT or (slot.kind == INTEGER and -0x80000000 <= slot.integer <= 0x7FFFFFFF):
+            return True
+    replace(slot, how)
+    return True
+
+
 cdef inline void resolve_further(Program p, Call* call, const attribute_row* row, Slot* slot) noexcept:
     """Nothing under the name itself: the path, then the fallback."""
     cdef bint found = False
@@ -128,7 +155,7 @@ cdef inline void resolve_further(Program p, Call* call, const attribute_row* row
                 Py_INCREF(value)
                 slot.object = <PyObject*>value
                 classify(slot)
-                if counts_as_missing(row, slot):
+                if not is_there(row, slot):
                     Py_DECREF(<object>slot.object)
                     found = False
         except Exception:
@@ -167,7 +194,7 @@ cdef inline Slot* fill(Program p, Call* call, uint32_t attribute) noexcept:
         Py_INCREF(<object>value)
         slot.object = value
         classify(slot)
-        if not name.flags or not counts_as_missing(&p.attributes[attribute], slot):
+        if not name.flags or is_there(&p.attributes[attribute], slot):
             return slot
         Py_DECREF(<object>slot.object)  # not ``value``: a subclass was replaced by the value it holds
     elif PyErr_Occurred() != NULL:

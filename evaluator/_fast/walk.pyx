@@ -279,7 +279,7 @@ cdef void decide_default(Program p, Call* call, const flag_row* flag, uint32_t r
     out.reason = reason
     out.rule = NONE
     out.has_bucket = False
-    if decide(p, call, flag, flag.default_outcome, out) != DECIDED:
+    if decide(p, call, flag, flag.default_outcome, out) != DECIDED or out.reason >= REASON_FIRST_ERROR:
         out.variant = NONE
         out.has_bucket = False
 
@@ -311,7 +311,7 @@ cdef inline void run(Program p, Call* call, uint32_t index, Answer* out) noexcep
         rule += 1
     out.rule = NONE
     out.reason = flag.default_reason
-    if p.outcomes[flag.default_outcome].kind == OUTCOME_CONSTANT:
+    if p.outcomes[flag.default_outcome].kind == OUTCOME_CONSTANT and flag.default_reason < REASON_FIRST_ERROR:
         out.variant = p.outcomes[flag.default_outcome].variant
     else:
         decide_default(p, call, flag, flag.default_reason, out)

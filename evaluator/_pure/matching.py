@@ -6,6 +6,7 @@ no value; ``walk`` answers them. Used by ``_pure.walk`` only.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from bisect import bisect_left
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evaluator._pure.hashing import murmur3_32
 from evaluator._pure.networks import is_in_network, parse_address
-from evaluator._pure.operands import as_double, as_integer, networks_of, number_operand
+from evaluator._pure.operands import DIGEST_ITEM, as_double, as_integer, networks_of, number_operand
 from evaluator._pure.places import as_place, distance, in_window
 from evaluator._pure.rows import ConditionRow
 from evaluator._pure.times import as_instant, is_full
@@ -29,6 +30,7 @@ from evaluator._pure.values import (
     deep_equal,
     dict_keys,
     is_nan,
+    is_unicode,
     order_against,
     plain,
 )
@@ -284,6 +286,35 @@ def accepts(automata: bytes, at: int, text: bytes) -> bool:
     return bool(state == codes.AUTOMATON_ACCEPT)
 
 
+def _digest(program: Program, row: ConditionRow, value: Any) -> Truth:
+    """One of the value's parts has one of the digests; of a list, one of its texts."""
+    texts = as_items(value)
+    if texts is None and not isinstance(value, str):
+        return None
+    found = [text.encode() for text in texts or [] if isinstance(text, str) and is_unicode(text)]
+    found += [value.encode()] if isinstance(value, str) else []
+    return any(_has_digest(program, row, text) for text in found)
+
+
+def _has_digest(program: Program, row: ConditionRow, text: bytes) -> bool:
+    salt = program.slice(row.offset, row.length)
+    for at in range(row.payload, row.payload + DIGEST_ITEM * row.count, DIGEST_ITEM):
+        length = int.from_bytes(program.slice(at, 4), "little")
+        part = _part(text, length, bool(row.mode & codes.MODE_FROM_END))
+        if part is not None and hashlib.sha256(part + salt).digest() == program.slice(at + 4, 32):
+            return True
+    return False
+
+
+def _part(text: bytes, length: int, from_end: bool) -> bytes | None:
+    """The first or last bytes, as many as asked for; None if there aren't."""
+    if length == codes.DIGEST_WHOLE:
+        return text
+    if length > len(text):
+        return None
+    return text[len(text) - length :] if from_end else text[:length]
+
+
 # --- lists and paths --------------------------------------------------------------------------------------------------------
 
 
@@ -356,4 +387,5 @@ _OPERATORS: Final[dict[int, Operator]] = {
     codes.OP_WITHIN: _within,
     codes.OP_MODULO: _modulo,
     codes.OP_IN_NETWORK: _in_network,
+    codes.OP_DIGEST: _digest,
 }

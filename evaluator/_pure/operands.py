@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from evaluator._pure.program import Program
 
 _HEADER: Final = struct.Struct("<IIII")  # of a set and of an automaton
+DIGEST_ITEM: Final = 36  # bytes: the length of the part, its SHA-256
 _WITHOUT_ATTRIBUTE: Final = frozenset({codes.OP_NOW, codes.OP_BUCKET, codes.OP_PREREQUISITE, codes.OP_EXPRESSION})
 _COMPARING: Final = frozenset(
     {codes.OP_TIME, codes.OP_VERSION, codes.OP_LENGTH, codes.OP_DISTANCE, codes.OP_NOW, codes.OP_ORDER}
@@ -195,6 +196,11 @@ def _automaton(program: Program, row: ConditionRow) -> None:
     )
 
 
+def _digests(program: Program, row: ConditionRow) -> None:
+    _text(program, row)
+    span(row.payload, row.count * DIGEST_ITEM, program.text, "a condition's digests")
+
+
 def _place(program: Program, row: ConditionRow) -> None:
     within(row.offset, program.places, "a condition's place")
 
@@ -260,4 +266,5 @@ _CHECKS: Final[dict[int, Callable[[Program, ConditionRow], None]]] = {
     codes.OP_WITHIN: _whole,
     codes.OP_MODULO: _modulo,
     codes.OP_IN_NETWORK: _networks,
+    codes.OP_DIGEST: _digests,
 }

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from evaluator._pure import matching
 from evaluator._pure.buckets import bucket_of, find_range
+from evaluator._pure.conversions import converted
 from evaluator._pure.hashing import hash_bytes, unit_bytes
 from evaluator._pure.operands import as_integer
 from evaluator._pure.places import in_window
@@ -196,7 +197,7 @@ class Walk:
             if value is MISSING and row.path != codes.NONE:
                 value = _present(row, at_path(self.view.context, self.program.paths[row.path]))
             if value is not MISSING:
-                return value
+                return converted(row.flags, value)
             index = row.fallback
         return MISSING
 

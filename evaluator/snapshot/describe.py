@@ -5,30 +5,26 @@ A *program-like* object has the sections of ``layout.SECTIONS`` as attributes: l
 ``variant_names`` and ``values``. Nothing here is asked while evaluating.
 """
 
-import json
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from evaluator.snapshot import opcodes as codes
 from evaluator.snapshot.times_and_places import describe_network, describe_window, instant_text
+from evaluator.snapshot.words import (
+    COMPARISONS,
+    CONVERSIONS,
+    ENDS,
+    HASHES,
+    SPACES,
+    UNITS,
+    WIDTHS,
+    listed,
+    quoted,
+    strings_of_set,
+    text_of,
+)
 
-SHOWN_ITEMS: Final = 8  # of a long list
-SHOWN_CHARACTERS: Final = 120  # of a long text
-
-COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
-HASHES: Final = {
-    value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("HASH_") and name != "HASH_LAST"
-}
-_WIDTHS: Final = {codes.HASH_SHA1_28: 28, codes.HASH_SHA1_60: 60}  # in bits, where it isn't 32
-SPACES: Final = {
-    codes.SPACE_FULL: "of 2^{1}",
-    codes.SPACE_MODULO: "modulo {}",
-    codes.SPACE_MULTIPLY: "of {}",
-    codes.SPACE_ABSOLUTE: "of 2^31, absolute",
-}
-UNITS: Final = {codes.UNIT_TEXT: "text", codes.UNIT_CBOR: "CBOR", codes.UNIT_STRING: "string"}
-ENDS: Final = ("next rule", "the default", "an error", "a variant")
 NODES: Final = {
     value: name[5:].lower() for name, value in vars(codes).items() if name.startswith("NODE_") and name != "NODE_LAST"
 }
@@ -56,42 +52,10 @@ def describe_attribute(program: Any, index: int) -> str:
         if row.path != codes.NONE:
             path = ".".join(str(step) for step in program.paths[row.path])
             name = path if name.startswith("$") or name == path else f"{name} else {path}"
+        name += CONVERSIONS.get(row.flags & codes.ATTRIBUTE_CONVERSION, " as something unknown")
         names.append(name + (" (not empty)" if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING else ""))
         index = row.fallback
     return " else ".join(names) or "nothing"
-
-
-def quoted(value: Any) -> str:
-    """A value as JSON, cut where it gets long."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
-
-
-def listed(items: Iterable[Any], count: int) -> str:
-    """The first items, and how many there are when that isn't all. ``items`` may be read lazily."""
-    shown = [quoted(item) for _, item in zip(range(SHOWN_ITEMS), items, strict=False)]
-    more = f", … ({count:,} in all)" if count > len(shown) else ""
-    return (", ".join(shown) or "nothing") + more
-
-
-def text_of(program: Any, offset: int, length: int) -> str:
-    """A slice of ``text``, readable whatever is in it."""
-    data: bytes = bytes(program.text[offset : offset + length])
-    return data.decode(errors="backslashreplace")
-
-
-def strings_of_set(sets: bytes, at: int) -> Iterator[str]:
-    """The strings of a hash table in ``sets``, in heap order; ends where the heap does."""
-    _, slots, heap_bytes, _ = _HEADER.unpack_from(sets, at)
-    position = at + _HEADER.size + 4 * slots
-    end = min(position + heap_bytes, len(sets))
-    while position + 2 <= end:
-        length = int.from_bytes(sets[position : position + 2], "little")
-        yield bytes(sets[position + 2 : position + 2 + length]).decode(errors="backslashreplace")
-        position += 2 + length
 
 
 def _signed(bits: int) -> int:
@@ -264,6 +228,11 @@ def _modulo(program: Any, row: Any) -> str:
     return f"{_subject(program, row)} modulo {_signed(row.payload)} is in {first}-{last}"
 
 
+def _digest(program: Any, row: Any) -> str:
+    where = "end" if row.mode & codes.MODE_FROM_END else "start"
+    return f"the SHA-256 of {_subject(program, row)}, or of its {where}, is one of {row.count:,}"
+
+
 def _path(program: Any, row: Any) -> str:
     path = ".".join(str(step) for step in program.paths[row.offset]) or "(itself)"
     return f"{_subject(program, row)} at {path} = {quoted(program.values[row.length])}"
@@ -292,7 +261,7 @@ def describe_split(program: Any, split: Any) -> str:
     parts.append(quoted(text_of(program, split.suffix, split.suffix_length)) if split.suffix_length else "")
     hashed = " + ".join(part for part in parts if part)
     seed = f"seed {split.seed}, " if split.hash == codes.HASH_MURMUR3_32 else ""
-    space = SPACES.get(split.space, f"in space {split.space}").format(split.total, _WIDTHS.get(split.hash, 32))
+    space = SPACES.get(split.space, f"in space {split.space}").format(split.total, WIDTHS.get(split.hash, 32))
     return f"bucket of {HASHES.get(split.hash, f'hash {split.hash}')}({seed}{hashed}) {space}"
 
 
@@ -377,4 +346,5 @@ _DESCRIBERS: Final[dict[int, Callable[[Any, Any], str]]] = {
     codes.OP_WITHIN: _within,
     codes.OP_MODULO: _modulo,
     codes.OP_IN_NETWORK: _in_network,
+    codes.OP_DIGEST: _digest,
 }

@@ -47,7 +47,8 @@ OP_ORDER = 31
 OP_WITHIN = 32
 OP_MODULO = 33
 OP_IN_NETWORK = 34
-OP_LAST = 34
+OP_DIGEST = 35
+OP_LAST = 35
 
 # Comparison codes: the low three bits of `mode` for TIME, VERSION, LENGTH, DISTANCE, NOW and ORDER.
 CMP_EQ = 0
@@ -69,6 +70,7 @@ MODE_DECIMAL = 8  # text: a number's text is its double's, without an exponent
 MODE_INSTANT_FULL = 8  # TIME and WINDOW: a string must have seconds and a zone
 MODE_BOOLEAN_NUMBER = 8  # EQ_VALUE, CONTAINS_ALL, CONTAINS_ANY, ORDER, WITHIN: booleans are the numbers 0 and 1
 MODE_CONTAINER = 16  # CONTAINS_ALL, CONTAINS_ANY: a text contains its parts, a map its keys
+MODE_FROM_END = 1  # digests: of the last bytes, not the first
 MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
 MODE_VERSION_PARTIAL = 16  # versions: "1" and "1.2" mean 1.0.0 and 1.2.0
 MODE_VERSION_SAME_MINOR = 32  # versions: operand ~1.2.3 (same major and minor; the comparison code is ignored)
@@ -132,9 +134,16 @@ KIND_INTEGER = 3
 KIND_FLOAT = 4
 KIND_OBJECT = 5
 
-# Attribute flags.
+# Attribute flags: a bit, and what the value is turned into before anybody looks at it (docs/snapshot-format.md, section 4.10).
 ATTRIBUTE_EMPTY_IS_MISSING = 1
 ATTRIBUTE_NULL_IS_MISSING = 2
+ATTRIBUTE_AS_TEXT = 4  # as Python writes it, numbers and lists of texts as JSON does
+ATTRIBUTE_AS_TRIMMED_TEXT = 8  # strings only, without blanks around them
+ATTRIBUTE_AS_NUMBER = 12  # a double
+ATTRIBUTE_AS_SECONDS = 16  # the same, or an instant's seconds since the epoch
+ATTRIBUTE_AS_TEXTS = 20  # a list of texts, or the JSON text of one
+ATTRIBUTE_CONVERSION = 28  # where the five above are
+ATTRIBUTE_LAST_CONVERSION = 20
 
 # Variant flags.
 VARIANT_IS_ON = 1  # to a boolean question, a value that is no boolean answers true
@@ -222,6 +231,8 @@ REASON_GENERAL = 21
 REASON_UNSUPPORTED = 22
 REASON_FIRST_ERROR = 16
 REASON_LAST = 22
+
+DIGEST_WHOLE = 0xFFFFFFFF  # length of a digest's part: all of the text
 
 # Ceilings that both cores enforce when they load.
 MAX_PREREQUISITE_RANK = 32

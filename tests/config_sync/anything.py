@@ -127,7 +127,8 @@ class Projects:
     def _attributes(self) -> Strategy:
         names = self.some(["p", "q", "targetingKey"], "", "\ud800")
         paths = self.some([(), ("p", "k"), ("p", 0)], ("x",) * 40, ("\ud800",))
-        plain = st.builds(ir.Attribute, names, paths, empty_is_missing=st.booleans())
+        conversions = self.some([0, 0, *range(4, codes.ATTRIBUTE_LAST_CONVERSION + 1, 4)], 3, 24)
+        plain = st.builds(ir.Attribute, names, paths, empty_is_missing=st.booleans(), convert=conversions)
         return st.one_of(plain, plain, st.builds(ir.Attribute, names, fallback=plain))
 
     def _expressions(self) -> Strategy:
@@ -185,6 +186,7 @@ _MEMBERS = st.one_of(
     st.lists(_NUMBERS[0] | _TEXTS[0] | st.booleans() | st.none(), max_size=8).map(tuple),
     st.integers(1, 60).map(lambda count: tuple(f"customer-{number}" for number in range(count))),
 )
+_PARTS = st.tuples(st.none() | st.integers(0, 9), st.binary(min_size=32, max_size=32))
 _WINDOWS = (
     st.builds(
         ir.Window,
@@ -233,5 +235,9 @@ OPERANDS: dict[str, tuple[Strategy, Strategy]] = {
         st.lists(st.builds(ir.Network, st.just(6), st.integers(0, 2**128 - 1), st.integers(0, 128)), max_size=3).map(tuple)
         | st.builds(ir.Network, st.just(4), st.integers(0, 2**32 - 1), st.integers(0, 32)).map(lambda network: (network,)),
         st.sampled_from(["10.0.0.0/8", (5,), (ir.Network(4, 0, 33),), (ir.Network(4, 2**32, 8),), (ir.Network(5, 0, 0),)]),
+    ),
+    "digest": (
+        st.builds(ir.Digests, _TEXTS[0], st.lists(_PARTS, max_size=3).map(tuple)),
+        st.sampled_from([ir.Digests("", ((0, b""),)), ir.Digests("", ((-1, bytes(32)),)), ir.Digests("\ud800", ()), "text"]),
     ),
 }

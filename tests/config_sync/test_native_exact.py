@@ -154,6 +154,22 @@ def test_answers_of_any_type_and_none() -> None:
     assert (answer.value, answer.variant, answer.detail) == (None, None, "held_out")
 
 
+def test_variants_may_be_reported_alike_and_count_as_on() -> None:
+    variants = {"first": "a", "second": "b"}
+    flag = {
+        "type": "string",
+        "variants": variants,
+        "default": "second",
+        "reported_as": {"second": "first"},
+        "is_on": ["second"],
+    }
+    of = evaluator({"flag": flag})
+    answer = of.evaluate("flag", {})
+    assert (answer.value, answer.variant) == ("b", "first")
+    assert of.boolean("flag", {}, False) is True
+    assert evaluator({"flag": {**flag, "is_on": []}}).boolean("flag", {}, False) is False
+
+
 def test_a_rules_reason_and_shared_id_are_reported() -> None:
     rules = [
         {"when": {"attribute": "a", "operator": "eq", "value": 1}, "variant": "on", "reported_id": "r"},
@@ -237,6 +253,9 @@ SPLIT = {"bucketing": HOW, "ranges": [{"to": 5, "variant": "on"}]}
         ({"default": {"variant": "of"}}, ["UNKNOWN-VARIANT"]),
         ({"default_reason": "because"}, ["INVALID-VALUE"]),
         ({"unnamed": ["of"]}, ["UNKNOWN-VARIANT"]),
+        ({"reported_as": {"of": "off"}}, ["UNKNOWN-VARIANT"]),
+        ({"is_on": ["of"]}, ["UNKNOWN-VARIANT"]),
+        ({"variant_fields": {"of": {}}}, ["UNKNOWN-VARIANT"]),
         ({"type": "any"}, ["MISSING-FIELD"]),
         ({"error": "it was broken"}, ["FLAG-ERROR"]),
     ],

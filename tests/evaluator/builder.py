@@ -172,11 +172,12 @@ def ask(
     *,
     tables: Tables | None = None,
     now: int | float | None = None,
+    flags: int = 0,
     **operand: int,
 ) -> str:
     """What one condition comes to on an attribute of this value: "true", "false", "unknown" or "missing"."""
     tables = tables or Tables()
-    attribute = tables.attribute("a")
+    attribute = tables.attribute("a", flags=flags)
     questionnaire(tables, {"op": op, "attribute": attribute} | operand)
     context = {} if value is ABSENT else {"a": value}
     found = implementation.Evaluator(tables.snapshot()).evaluate("f", context, now)

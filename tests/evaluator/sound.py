@@ -56,6 +56,7 @@ def sound() -> Tables:
         codes.OP_ORDER: {"offset": flat},
         codes.OP_WITHIN: {"offset": listed},
         codes.OP_MODULO: {"count": 2, "payload": 7},
+        codes.OP_DIGEST: text | {"count": 1, "payload": t.text(struct.pack("<I", codes.DIGEST_WHOLE) + bytes(32))[0]},
     }
     ops = [op for op in range(1, codes.OP_LAST + 1) if op != codes.OP_PREREQUISITE]
     onward = dict.fromkeys(("on_true", "on_false", "on_unknown", "on_missing"), 1)

@@ -12,7 +12,7 @@ from evaluator import json_text
 from evaluator._pure import load, rows, values
 from evaluator._pure.values import MISSING, UNUSABLE
 from evaluator._pure.view import View
-from evaluator.snapshot import describe, layout
+from evaluator.snapshot import describe, layout, times_and_places, words
 from evaluator.snapshot import opcodes as codes
 from tests.conftest import ROOT
 from tests.evaluator.builder import Tables
@@ -149,12 +149,12 @@ def test_words_survive_rows_that_nobody_checked() -> None:
     attribute = tables.attribute("a")
     row = Tables().add
     del row
-    assert describe.instant_text(2**62).endswith("µs")
+    assert times_and_places.instant_text(2**62).endswith("µs")
     assert describe.describe_attribute(_Rows(tables), codes.NONE_16) == "nothing"
     assert describe.describe_condition(_Rows(tables), _Row(op=77, attribute=attribute)) == "unknown operator 77"
     assert describe.describe_outcome(_Rows(tables), _Row(kind=9)) == "unknown outcome 9"
-    assert describe.quoted(object).startswith("<class")
-    assert describe.quoted("x" * 500).endswith("…")
+    assert words.quoted(object).startswith("<class")
+    assert words.quoted("x" * 500).endswith("…")
     assert describe.describe_target(_Rows(tables), codes.TARGET_NEXT_RULE) == "next rule"
 
 

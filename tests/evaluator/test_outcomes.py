@@ -352,3 +352,14 @@ def test_a_rules_own_error_hides_its_outcomes(implementation: ModuleType) -> Non
     assert evaluate(implementation, tables, {"targetingKey": "u"}) == (None, codes.REASON_GENERAL, "r", None)
     assert evaluate(implementation, tables, {"targetingKey": "\ud800"}) == (None, codes.REASON_GENERAL, "r", None)
     assert evaluate(implementation, tables, {}) == ("rest", codes.REASON_DEFAULT, None, None)
+
+
+def test_a_default_whose_reason_is_an_error_answers_nothing(implementation: ModuleType) -> None:
+    tables = Tables()
+    variant = tables.variant("a", 1)
+    split = tables.split(tables.attribute("targetingKey"), [(FULL, variant)])
+    for key, outcome in (("constant", tables.constant(variant)), ("f", split)):
+        tables.flag(key, outcome, [], [variant], default_reason=codes.REASON_GENERAL)
+    for key in ("constant", "f"):
+        found = implementation.Evaluator(tables.snapshot()).evaluate(key, {"targetingKey": "u"})
+        assert (found.value, found.variant, found.bucket, found.reason_code) == (None, None, None, codes.REASON_GENERAL)

@@ -40,7 +40,8 @@ def _growth(work: Callable[[], None]) -> tuple[int, int]:
 
 
 def _check(work: Callable[[], None]) -> None:
-    blocks, memory = _growth(work)
+    """A leak grows every time it is measured; caches that fill late (the interpreter's own, say) stop growing."""
+    blocks, memory = min(_growth(work), _growth(work))
     assert blocks < SLACK_BLOCKS, f"{blocks} blocks more after {ROUNDS} rounds"
     assert memory < SLACK_BYTES, f"{memory} bytes more after {ROUNDS} rounds"
 

@@ -3,6 +3,7 @@
 Everything is drawn from the ``Random`` handed in, so that hypothesis can shrink what it finds.
 """
 
+import hashlib
 from random import Random
 from typing import Any
 
@@ -40,6 +41,7 @@ NARROW_SPACES: dict[int, tuple[int, ...]] = {
     codes.HASH_SHA1_28: (codes.SPACE_FULL, codes.SPACE_MODULO),
     codes.HASH_SHA1_60: (codes.SPACE_FULL, codes.SPACE_MODULO),
 }
+CONVERSIONS = range(codes.ATTRIBUTE_AS_TEXT, codes.ATTRIBUTE_LAST_CONVERSION + 1, codes.ATTRIBUTE_AS_TEXT)
 PATHS: tuple[tuple[str | int, ...], ...] = (
     (),
     (),
@@ -56,7 +58,9 @@ PATHS: tuple[tuple[str | int, ...], ...] = (
 def attribute(chance: Random, depth: int = 2) -> ir.Attribute:
     fallback = attribute(chance, depth - 1) if depth and not chance.randrange(6) else None
     name = chance.choice(("a", "b", "c", "d", "targetingKey", "user", "list", "absent", "user.name"))
-    return ir.Attribute(name, chance.choice(PATHS), fallback, not chance.randrange(5), not chance.randrange(5))
+    convert = 0 if chance.randrange(3) else chance.choice(CONVERSIONS)
+    lacking = not chance.randrange(5), not chance.randrange(5)
+    return ir.Attribute(name, chance.choice(PATHS), fallback, *lacking, convert)
 
 
 def _instant(chance: Random) -> int:
@@ -132,6 +136,8 @@ def _rarer_operand(chance: Random, operator: str) -> Any:
         return tuple(values.json_value(chance, 1) for _ in range(chance.randrange(4)))
     if operator == "path":
         return chance.choice((("a", "b", 0), ("b", 0), (0,), ("c", "d"), ("a",), (1, "b"))), values.json_value(chance, 1)
+    if operator == "digest":
+        return _digests(chance)
     if operator == "in_network":
         return tuple(_network(chance) for _ in range(chance.randrange(4)))
     return None  # exists
@@ -145,7 +151,21 @@ def _network(chance: Random) -> ir.Network:
     )
 
 
+def _digests(chance: Random) -> ir.Digests:
+    """Of whole texts that contexts hold, and of their beginnings and ends."""
+    salt = chance.choice(("", "salt", "ß" * 40))
+    items = []
+    for _ in range(chance.randrange(5)):
+        text = chance.choice((*values.TEXTS, "1.5", "NaN", "True")).encode()
+        length = chance.choice((None, None, 0, 1, 2, 5, 200))
+        part = text if length is None else chance.choice((text[:length], text[-length:] if length else b""))
+        items.append((length, hashlib.sha256(part + salt.encode()).digest()))
+    return ir.Digests(salt, tuple(items))
+
+
 def _mode(chance: Random, operator: str) -> int:
+    if operator == "digest":
+        return chance.choice((0, codes.MODE_FROM_END))
     if operator in ("less", "less_equal", "greater", "greater_equal"):
         return chance.choice((0, codes.MODE_COERCE_TEXT, codes.MODE_COERCE_TEXT | codes.MODE_EXACT_TEXT))
     if operator in ("contains", "starts_with", "ends_with"):
@@ -163,7 +183,7 @@ def _mode(chance: Random, operator: str) -> int:
 OPERATORS = (
     "equal", "equal", "one_of", "one_of", "less", "less_equal", "greater", "greater_equal", "contains", "starts_with",
     "ends_with", "matches", "time", "version", "length", "distance", "window", "now", "contains_all", "contains_any",
-    "path", "exists", "order", "within", "modulo", "in_network",
+    "path", "exists", "order", "within", "modulo", "in_network", "digest", "digest",
 )  # fmt: skip
 
 

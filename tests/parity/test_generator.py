@@ -25,7 +25,7 @@ FAMILIES = {
     ("variants", "kind"): range(codes.KIND_OBJECT + 1),
     ("variants", "flags"): range(codes.VARIANT_IS_ON + 1),
     ("flags", "state"): range(codes.STATE_TOMBSTONE + 1),
-    ("attributes", "flags"): range((codes.ATTRIBUTE_EMPTY_IS_MISSING | codes.ATTRIBUTE_NULL_IS_MISSING) + 1),
+    ("attributes", "flags"): {lacking | how for lacking in range(4) for how in (0, *programs.CONVERSIONS)},
 }
 TARGETS = ("on_false", "on_true", "on_unknown", "on_missing")
 

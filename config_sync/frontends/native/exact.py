@@ -53,6 +53,8 @@ def attribute_of(data: Any, origin: Origin, notes: Notes) -> ir.Attribute | None
     if item is None:
         return None
     fallback = None if item.fallback is None else attribute_of(item.fallback, origin.child("fallback"), notes)
+    convert = 0 if item.convert is None else coded(item.convert, words.CONVERSIONS, origin.child("convert"), notes)
+    more |= {"null_is_missing": item.null_is_missing, "convert": convert}
     return ir.Attribute(item.name, tuple(item.path or ()), fallback, item.empty_is_missing, **more)
 
 

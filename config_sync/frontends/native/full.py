@@ -71,8 +71,8 @@ class _Flag:
         self._origin = entry.origin
         self._hashing = hashing_of(item, entry.key)
         self._values = _typed_values(item, entry.origin, notes)
-        for field, names in (("unnamed", item.unnamed or ()), ("reported_as", item.reported_as or ())):
-            for name in sorted(set(names) - self._values.keys()):
+        for field in ("unnamed", "reported_as", "is_on", "variant_fields"):
+            for name in sorted(set(getattr(item, field) or ()) - self._values.keys()):
                 self._variant(name, entry.origin.child(field))
 
     def build(self) -> Built:
@@ -122,7 +122,7 @@ class _Flag:
     def _made(self, name: str, value: Any) -> ir.Variant:
         origin = self._origin.child("variant_fields", name)
         _, more = exact.later(ir.Variant, (self._item.variant_fields or {}).get(name), origin, self._notes)
-        return ir.Variant(self._inner(name), value, **more)
+        return ir.Variant(self._inner(name), value, is_on=name in (self._item.is_on or ()), **more)
 
     def _inner(self, name: str) -> str:
         return inner_name(self._entry.data, name)

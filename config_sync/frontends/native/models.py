@@ -215,6 +215,9 @@ class FullFlag(Shared, forbid_unknown_fields=True):
     ) = None
     unnamed: Annotated[list[str], Meta(description="variants that are reported without their name")] | None = None
     reported_as: Annotated[dict[str, str], Meta(description="variants that are reported under another name")] | None = None
+    is_on: Annotated[list[str], Meta(description="variants that are true to a boolean question, though no booleans")] | None = (
+        None
+    )
     variant_fields: Annotated[dict[str, Any], Meta(description="what a variant has besides its value")] | None = None
     default: DefaultRef | None = None
     default_reason: Annotated[str, word(words.REASONS, "what is reported when no rule decides")] | None = None

@@ -46,6 +46,8 @@ class AttributePath(Struct, forbid_unknown_fields=True):
     path: list[str | int] | None = None
     fallback: AttributeRef | None = None
     empty_is_missing: Annotated[bool, Meta(description="an empty string, and null, count as missing")] = False
+    null_is_missing: Annotated[bool, Meta(description="null counts as missing")] = False
+    convert: Annotated[str, word(words.CONVERSIONS, "what its value becomes")] | None = None
 
 
 class ExactTest(Struct, forbid_unknown_fields=True):

@@ -5,9 +5,10 @@ Every constraint is a positive test, false where the value is missing or of no u
 in Unleash's engine: a date, a version or a number. A value that has none of these forms turns the toggle off.
 """
 
+import math
 import re
+import struct
 from collections.abc import Callable
-from math import isfinite, nextafter
 from typing import Any, NamedTuple
 
 from config_sync import ir
@@ -32,6 +33,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"-?[1-9][0-9]{0,17}|0")
 _FRACTION = re.compile(r"-?[0-9]+\.[0-9]+")
 _EPSILON = 2.0**-52  # numbers closer than this are equal
+_MAGNITUDE = 2**63 - 1  # a double's bits without its sign
 _NUMBER_MODE = codes.MODE_COERCE_TEXT | codes.MODE_EXACT_TEXT
 _LARGEST_PART = 2**64 - 1  # of a version
 
@@ -183,7 +185,7 @@ def _compared(asked: _Asked, operator: str) -> ir.Condition:
         return _date(asked, value, compare)
     if _VERSION_FORM.fullmatch(value):
         return _version(asked, value, compare)
-    if _NUMBER.fullmatch(value) and isfinite(float(value)):
+    if _NUMBER.fullmatch(value) and math.isfinite(float(value)):
         return _number(asked, float(value), compare)
     raise AlwaysOff(f"{value[:60]!r} is no date, no version and no number", asked.origin.child("value"))
 
@@ -220,15 +222,28 @@ def _number(asked: _Asked, number: float, compare: int) -> ir.Condition:
 
 def equal_numbers(number: float) -> tuple[float, float]:
     """The least and the greatest double whose distance from ``number``, in doubles, is below 2^-52: these count as equal."""
-    ends = []
-    for direction in (float("-inf"), float("inf")):
-        end = number + (_EPSILON if direction > 0 else -_EPSILON)
-        while abs(end - number) >= _EPSILON:
-            end = nextafter(end, number)
-        while abs(nextafter(end, direction) - number) < _EPSILON:
-            end = nextafter(end, direction)
-        ends.append(end)
-    return ends[0], ends[1]
+    return _last_near(number, number - 2 * _EPSILON), _last_near(number, number + 2 * _EPSILON)
+
+
+def _last_near(number: float, far: float) -> float:
+    """The double nearest to ``far`` that still counts as equal. Distances don't descend on the way, so halving finds it."""
+    near, beyond = _place(number), _place(far)
+    while abs(near - beyond) > 1:
+        middle = (near + beyond) // 2
+        near, beyond = (middle, beyond) if abs(_double(middle) - number) < _EPSILON else (near, middle)
+    return _double(near)
+
+
+def _place(number: float) -> int:
+    """The double's place among all of them in order; 0 and -0 share one."""
+    (bits,) = struct.unpack("<q", struct.pack("<d", number))
+    place: int = bits if bits >= 0 else -(bits & _MAGNITUDE)
+    return place
+
+
+def _double(place: int) -> float:
+    found: float = math.copysign(struct.unpack("<d", struct.pack("<q", abs(place)))[0], place)
+    return found
 
 
 _OPERATORS: dict[str, Callable[[_Asked, str], ir.Condition]] = {

@@ -44,11 +44,11 @@ def _flag(key: str, data: dict[str, Any], segments: Segments, variants: Variants
         flag = msgspec.structs.replace(flag, variants=variants.all())
         if not enabled:
             return msgspec.structs.replace(flag, default_reason=codes.REASON_DISABLED)
-        return _without_last(msgspec.structs.replace(flag, rules=rules))
+        return msgspec.structs.replace(flag, rules=rules)
     except AlwaysOff as reason:
         hint = "correct it; until then everybody gets off, from Unleash too"
         notes.warning("ALWAYS-OFF", f"the toggle {key!r:.80} is always off: {reason.message}", reason.origin, hint)
-        return flag
+        return msgspec.structs.replace(flag, variants=variants.all())
     except Malformed as reason:
         return ir.Flag(key, error=str(reason), origin=origin)
 
@@ -65,7 +65,7 @@ def _rules(
         strategy = notes.mapping(item, "a strategy", place)
         read = read_strategy(strategy, key, segments, place, notes)
         own = _own_choice(strategy, key, variants, read.parameters, place) or choice
-        is_static = read.condition == ALWAYS
+        is_static = read.condition == ALWAYS and not rules  # nothing was asked before
         reason = codes.REASON_SPLIT if read.rolls else codes.REASON_STATIC if is_static else codes.REASON_TARGETING_MATCH
         rules += rules_of(read.condition, own, reason, _rule_id(strategy), place)
     return tuple(rules)
@@ -87,14 +87,6 @@ def _rule_id(strategy: dict[str, Any]) -> str | None:
     return next((name for name in names if isinstance(name, str) and 0 < len(name) <= MAX_KEY_LENGTH), None)
 
 
-def _without_last(flag: ir.Flag) -> ir.Flag:
-    """A single rule that always holds is the flag's default: its answer is static, or a plain split."""
-    rule = flag.rules[0]
-    if len(flag.rules) > 1 or rule.condition != ALWAYS:
-        return flag
-    return msgspec.structs.replace(flag, rules=(), default=rule.outcome, default_reason=rule.reason)
-
-
 # --- parents ----------------------------------------------------------------------------------------------------------
 
 
@@ -109,8 +101,12 @@ def with_parents(toggle: Toggle, data: dict[str, Any], toggles: Mapping[str, Tog
     if not conditions or flag.default_reason == codes.REASON_DISABLED:
         return flag
     off = ir.Rule(OFF, codes.REASON_PREREQUISITE_FAILED, ir.Not(ir.All(tuple(conditions))), origin=origin)
-    reason = codes.REASON_DEFAULT if flag.default_reason == codes.REASON_STATIC else flag.default_reason
-    return msgspec.structs.replace(flag, rules=(off, *flag.rules), default_reason=reason)
+    return msgspec.structs.replace(flag, rules=(off, *map(_after_parents, flag.rules)))
+
+
+def _after_parents(rule: ir.Rule) -> ir.Rule:
+    """Nothing is static where parents were asked."""
+    return msgspec.structs.replace(rule, reason=codes.REASON_TARGETING_MATCH) if rule.reason == codes.REASON_STATIC else rule
 
 
 def _parent(item: Any, toggles: Mapping[str, Toggle], origin: Origin, notes: Notes) -> ir.Condition:
