@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 FAST = ROOT / "evaluator" / "_fast"
 SNAPSHOT = ROOT / "evaluator" / "snapshot"
-MODULES = ("program", "load", "values", "hashing", "expressions", "operators", "walk", "answers", "evaluator")
+MODULES = ("program", "load", "values", "hashing", "operators", "expressions", "walk", "answers", "evaluator")
 
 # Optimisation by module: all but these run once a snapshot or for rare operators. They are compiled for size, and without
 # Cython's own inlined copies of what CPython's API does as well.

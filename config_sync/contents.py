@@ -120,7 +120,10 @@ def _attribute(program: Decoded, index: int) -> Any:
         return None
     row = program.attributes[index]
     path = None if row.path == codes.NONE else tuple(program.paths[row.path])
-    return program.attribute_names[row.name], path, row.flags, _attribute(program, row.fallback)
+    guard = None
+    if row.flags & codes.ATTRIBUTE_GUARDED:
+        guard = _attribute(program, row.guard), program.attribute_names[row.guard_text]
+    return program.attribute_names[row.name], path, row.flags, guard, _attribute(program, row.fallback)
 
 
 def _expression(program: Decoded, index: int) -> Any:
@@ -128,7 +131,7 @@ def _expression(program: Decoded, index: int) -> Any:
     if not 1 <= node.op <= codes.NODE_LAST:
         return tuple(node)
     children = range(node.first_child, node.first_child + node.count)
-    value = _value(program, node.value) if node.op == codes.NODE_CONSTANT else None
+    value = _value(program, node.value) if node.op == codes.NODE_CONSTANT else None  # a pattern is among the children, as text
     return node.op, node.mode, value, tuple(_expression(program, child) for child in children)
 
 

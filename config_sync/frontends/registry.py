@@ -9,11 +9,13 @@ DIALECTS: dict[str, str] = {
     "flagd": "config_sync.frontends.flagd:translate",
     "flagd@v1": "config_sync.frontends.flagd:translate_v1",
     "flagd@v3": "config_sync.frontends.flagd:translate_v3",
+    "growthbook": "config_sync.frontends.growthbook:translate",
     "configcat": "config_sync.frontends.configcat:translate",
     "eppo": "config_sync.frontends.eppo:translate",
     "powertools": "config_sync.frontends.powertools:translate",
     "powertools@3.34": "config_sync.frontends.powertools:translate_3_34",
     "unleash": "config_sync.frontends.unleash:translate",
+    "launchdarkly": "config_sync.frontends.launchdarkly:translate",
 }
 
 

@@ -15,13 +15,23 @@ def add_expression(tables: Tables, root: Expression) -> int:
     while level:
         following: list[Expression] = []
         for node in level:
-            value = tables.values.intern(node.value) if node.op == codes.NODE_CONSTANT else codes.NONE
+            value = _value(tables, node)
             first_child = end if node.children else 0
             tables.nodes.append(node.op, node.mode, len(node.children), first_child, value, 0)
             end += len(node.children)
             following += node.children
         level = following
     return first
+
+
+def _value(tables: Tables, node: Expression) -> int:
+    if node.op == codes.NODE_CONSTANT:
+        return tables.values.intern(node.value)
+    if node.op == codes.NODE_MATCHES:
+        from config_sync.regex import compile_pattern  # only a project with patterns pays for the import
+
+        return tables.automata.intern(compile_pattern(node.children[1].value)) // 8
+    return codes.NONE
 
 
 def reads_clock(root: Expression) -> bool:
@@ -36,6 +46,8 @@ def reads_clock(root: Expression) -> bool:
 
 
 def _may_name_clock(variable: Expression) -> bool:
+    if variable.mode & codes.MODE_MEMBERS:
+        return False
     if not variable.children:
         return True  # the whole context, clock included
     path = variable.children[0]

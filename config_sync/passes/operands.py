@@ -50,10 +50,14 @@ def _number_problem(operand: int | float) -> Problem | None:
 
 
 def _text(test: ir.Test) -> Problem | None:
-    if not isinstance(test.operand, str):
-        return "INVALID-OPERAND", f"{test.operator} needs a text"
+    return _text_problem(test.operand, test.operator)
+
+
+def _text_problem(text: Any, operator: str) -> Problem | None:
+    if not isinstance(text, str):
+        return "INVALID-OPERAND", f"{operator} needs a text"
     try:
-        size = len(test.operand.encode())
+        size = len(text.encode())
     except UnicodeEncodeError:
         return "INVALID-OPERAND", "the text compared with isn't Unicode (it has a lone surrogate)"
     return ("LIMIT-TEXT", f"the text compared with has more than {MAX_TEXT_BYTES} bytes") if size > MAX_TEXT_BYTES else None
@@ -139,15 +143,20 @@ def _zone_problem(zone: str | None) -> Problem | None:
 
 
 def _pattern(test: ir.Test) -> Problem | None:
+    return pattern_problem(test.operand, test.mode)
+
+
+def pattern_problem(pattern: Any, mode: int) -> Problem | None:
+    """A pattern, of a test or of an expression, that compiles."""
     from config_sync.regex import PatternError, compile_for  # only a project with patterns pays for the import
 
-    problem = _text(test)
+    problem = _text_problem(pattern, "matches")
     if problem:
         return problem
     try:
-        compile_for(test.operand, test.mode)
+        compile_for(pattern, mode)
     except PatternError as error:
-        return "INVALID-PATTERN", f"the pattern {test.operand[:60]!r}: {error}"
+        return "INVALID-PATTERN", f"the pattern {pattern[:60]!r}: {error}"
     return None
 
 

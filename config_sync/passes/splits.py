@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from config_sync import ir
 from config_sync.limits import MAX_EXPRESSION_NODES, MAX_RANGES, MAX_SALT_BYTES
+from config_sync.passes.operands import pattern_problem
 from config_sync.passes.values import Problem, first_problem, is_unicode, value_problem
 from evaluator.snapshot import opcodes as codes
 
@@ -73,7 +74,16 @@ def expression_problem(root: ir.Expression) -> Problem | None:
         if not 1 <= node.op <= codes.NODE_LAST or not 0 <= node.mode < 256:
             return "INVALID-EXPRESSION", "an expression uses an operation that doesn't exist"
         problem = value_problem(node.value, "a constant") if node.op == codes.NODE_CONSTANT else None
+        if node.op == codes.NODE_MATCHES:
+            problem = _pattern_problem(node)
         if problem:
             return problem
         pending += ((child, depth + 1) for child in node.children)
     return None
+
+
+def _pattern_problem(node: ir.Expression) -> Problem | None:
+    """A MATCHES, whose pattern is known."""
+    if len(node.children) != 2 or node.children[1].op != codes.NODE_CONSTANT:
+        return "INVALID-EXPRESSION", "matches needs a value and a constant pattern"
+    return pattern_problem(node.children[1].value, 0)

@@ -10,7 +10,7 @@ from _frozen_importlib import ModuleSpec, _load  # importlib's own, already in e
 from _frozen_importlib_external import EXTENSION_SUFFIXES, ExtensionFileLoader
 
 # In an order in which each finds those it needs.
-_MODULES = ("program", "load", "values", "hashing", "expressions", "operators", "walk", "answers", "evaluator")
+_MODULES = ("program", "load", "values", "hashing", "operators", "expressions", "walk", "answers", "evaluator")
 
 
 def _shared_object() -> str | None:

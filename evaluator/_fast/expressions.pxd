@@ -12,3 +12,4 @@ cdef class View:
 
 
 cpdef object evaluate_expression(Program program, uint32_t node, View view)
+cdef object truthy_text(object value)

@@ -11,29 +11,18 @@ from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport uint32_t
 
+from evaluator._fast.ecmascript cimport is_binary, scripted, text_of_any
 from evaluator._fast.fractional cimport affix, compared_versions, fractional
 from evaluator._fast.generated cimport *
-from evaluator._fast.jsonlogic cimport (
-    arithmetic, is_container, is_list, known, less, list_index, loosely_equal_scalars, same_scalars, substring, to_number, truthy,
-)
+from evaluator._fast.jsonlogic cimport arithmetic, is_list, known, less, list_index, substring, to_number, truthy
 from evaluator._fast.program cimport Program
+from evaluator._fast.scopes cimport (
+    CHARACTERS_PER_STEP, MAX_STEPS, MAX_TEXT, Run, items_of, loosely_equal, spend, strictly_equal,
+)
 from evaluator._fast.values cimport text_of
-
-cdef enum:
-    MAX_STEPS = 100000
-    MAX_TEXT = 65536  # characters of a concatenation
-    CHARACTERS_PER_STEP = 64
-    MAX_DEPTH = 64  # of values that are compared
 
 cdef object ROOT = object()  # the outermost scope: the context with $flagd in it
 cdef object ABSENT = object()  # what a path leads to when it leads nowhere
-
-
-cdef struct Run:
-    const node_row* nodes
-    PyObject* values  # of the program
-    PyObject* view
-    Py_ssize_t steps
 
 
 cdef class View:
@@ -48,34 +37,13 @@ cpdef object evaluate_expression(Program program, uint32_t node, View view):
     cdef Run run
     run.nodes = program.nodes
     run.values = <PyObject*>program.values
+    run.automata = program.automata
     run.view = <PyObject*>view
     run.steps = MAX_STEPS
     return value_of(&run, node, ROOT)
 
 
-cdef inline int spend(Run* run, Py_ssize_t steps) except -1:
-    run.steps -= steps
-    if run.steps < 0:
-        raise ValueError
-    return 0
-
-
 # ---- scopes ----------------------------------------------------------------------------------------------------------
-
-
-cdef list items_of(Run* run, object value):
-    """The elements of a list, known; nothing for anything else."""
-    cdef Py_ssize_t i
-    cdef list result = []
-    if isinstance(value, list):
-        spend(run, PyList_GET_SIZE(value))
-        for i in range(PyList_GET_SIZE(value)):
-            result.append(known(<object>PyList_GET_ITEM(value, i)))
-    elif isinstance(value, tuple):
-        spend(run, PyTuple_GET_SIZE(value))
-        for i in range(PyTuple_GET_SIZE(value)):
-            result.append(known(<object>PyTuple_GET_ITEM(value, i)))
-    return result
 
 
 cdef object entry(object mapping, object key):
@@ -135,45 +103,28 @@ cdef object find(Run* run, object path, object scope):
     return value if value is ABSENT else known(value)
 
 
-cdef bint loosely_equal(Run* run, object left, object right) except -1:
-    if is_container(left) or is_container(right):
-        return strictly_equal(run, left, right, 1)
-    return loosely_equal_scalars(left, right)
-
-
-cdef bint strictly_equal(Run* run, object left, object right, int depth) except -1:
-    """Same kind and equal; lists by element, maps by key."""
-    if isinstance(left, dict) or isinstance(right, dict):
-        return isinstance(left, dict) and isinstance(right, dict) and same_maps(run, left, right, depth)
-    if is_list(left) or is_list(right):
-        return is_list(left) and is_list(right) and same_lists(run, left, right, depth)
-    return same_scalars(left, right)
-
-
-cdef bint same_lists(Run* run, object left, object right, int depth) except -1:
-    cdef Py_ssize_t i
-    cdef list first = items_of(run, left), second = items_of(run, right)
-    if depth > MAX_DEPTH:
-        raise ValueError
-    if len(first) != len(second):
-        return False
-    for i in range(len(first)):
-        if not strictly_equal(run, first[i], second[i], depth + 1):
-            return False
-    return True
-
-
-cdef bint same_maps(Run* run, object left, object right, int depth) except -1:
-    if depth > MAX_DEPTH:
-        raise ValueError
-    if dict.__len__(left) != dict.__len__(right):
-        return False
-    spend(run, dict.__len__(left))
-    for key, value in dict.items(left):
-        other = entry(right, key)
-        if other is ABSENT or not strictly_equal(run, known(value), known(other), depth + 1):
-            return False
-    return True
+cdef object member(Run* run, object path, object scope):
+    """What lies at a dotted path, or ABSENT: a map's member by key, a list's by index, or its ``length``."""
+    if path is None:
+        return ABSENT if scope is ROOT else scope
+    text = text_of(path)
+    if text is None:
+        return ABSENT
+    value = (<View>run.view).context if scope is ROOT else scope
+    steps = (<str>text).split(".")
+    spend(run, len(<list>steps))
+    for step in <list>steps:
+        if isinstance(value, dict):
+            value = entry(value, step)
+        elif not is_list(value):
+            return ABSENT
+        elif step == "length":
+            value = PyList_GET_SIZE(value) if isinstance(value, list) else PyTuple_GET_SIZE(value)
+        else:
+            value = element(value, list_index(step))
+        if value is ABSENT:
+            return value
+    return known(value)
 
 
 # ---- nodes -----------------------------------------------------------------------------------------------------------
@@ -188,7 +139,8 @@ cdef object value_of(Run* run, uint32_t node, object scope):
     if op == NODE_CONSTANT:
         return (<list>run.values)[row.value]
     if op == NODE_VARIABLE:
-        found = find(run, argument(run, row, 0, scope), scope)
+        found = argument(run, row, 0, scope)
+        found = member(run, found, scope) if row.mode & MODE_MEMBERS else find(run, found, scope)
         return argument(run, row, 1, scope) if found is ABSENT else found
     if op == NODE_LIST:
         return arguments(run, row, scope)
@@ -224,6 +176,9 @@ cdef object value_of(Run* run, uint32_t node, object scope):
         return affix(arguments(run, row, scope), op == NODE_STARTS_WITH)
     if op == NODE_VERSION:
         return compared_versions(arguments(run, row, scope))
+    if op >= NODE_TEXT:
+        found = argument(run, row, 0, scope)
+        return scripted(run, row, found, argument(run, row, 1, scope) if is_binary(op) else None)
     if NODE_FRACTIONAL <= op <= NODE_FRACTIONAL_CBOR:
         values = arguments(run, row, scope)
         literal = row.count and is_literal_list(run, row.first_child)
@@ -373,3 +328,13 @@ cdef list those_missing(Run* run, list keys, object scope):
 cdef bint is_literal_list(Run* run, uint32_t node) noexcept:
     cdef const node_row* row = &run.nodes[node]
     return row.op == NODE_LIST or (row.op == NODE_CONSTANT and is_list((<list>run.values)[row.value]))
+
+
+cdef object truthy_text(object value):
+    """UNIT_TRUTHY: the text of what is truthy in ECMAScript's sense, else None. Raises for a list too long or too deep."""
+    cdef Run run
+    run.steps = MAX_STEPS
+    if isinstance(value, str):
+        return value if len(<str>value) else None
+    value = known(value)
+    return text_of_any(&run, value, 1) if truthy(value) or is_list(value) else None

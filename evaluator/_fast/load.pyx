@@ -75,9 +75,9 @@ cdef int check_nodes(Program p, Marks* marks) except -1:
             continue
         if row.op == NODE_CONSTANT:
             inside(row.value, 1, len(p.values), "an expression's constant doesn't exist")
-        if row.count == 0:
-            continue
-        if row.first_child < i:
+        elif row.op == NODE_MATCHES:
+            check_automaton(p, marks, row.value)
+        if row.count and row.first_child < i:
             broken("an expression refers back")
         inside(row.first_child, row.count, count, "an expression's part doesn't exist")
         for child in range(row.first_child, row.first_child + row.count):

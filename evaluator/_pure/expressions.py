@@ -1,17 +1,20 @@
-"""The interpreter of value expressions: JSONLogic and flagd's four operators over rows of ``nodes``.
+"""The interpreter of value expressions: JSONLogic, flagd's four operators and ECMAScript's view over rows of ``nodes``.
 
-Semantics and limits: docs/dialects/flagd.md, section 3. Nodes are at most 64 deep (checked at load) and everything else is
-counted in steps, so every evaluation ends soon. Nothing raises: a failure is ``UNUSABLE``. Used by ``_pure`` only.
+Semantics and limits: docs/dialects/flagd.md, section 3, and docs/snapshot-format.md, 4.9. Nodes are at most 64 deep (checked at
+load) and everything else is counted in steps, so every evaluation ends soon. Nothing raises: a failure is ``UNUSABLE``. Used by
+``_pure`` only.
 """
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from evaluator._pure import fractional, jsonlogic
+from evaluator._pure import ecmascript, fractional, jsonlogic
+from evaluator._pure.ecmascript import Scripted
 from evaluator._pure.hashing import NotCbor, canonical_cbor, murmur3_32
 from evaluator._pure.jsonlogic import is_list, text_of, truthy
+from evaluator._pure.matching import accepts
 from evaluator._pure.rows import NodeRow
-from evaluator._pure.scopes import ROOT, Refused, Scopes
+from evaluator._pure.scopes import ROOT, Refused
 from evaluator._pure.values import MISSING, UNUSABLE, as_text
 from evaluator._pure.versions import as_version, compare_versions
 from evaluator._pure.view import View
@@ -33,13 +36,14 @@ def evaluate_expression(program: Any, node: int, view: View) -> object:
         return UNUSABLE
 
 
-class _Run(Scopes):
+class _Run(Scripted):
     """One evaluation of one expression. The methods named by ``_OPERATORS`` give the value of one node in a scope."""
 
     def __init__(self, program: Any, view: View) -> None:
         super().__init__(view)
         self.nodes: list[NodeRow] = program.nodes
         self.values: list[Any] = program.values
+        self.automata: bytes = program.automata
 
     def value(self, node: int, scope: Any) -> Any:
         self.spend(1)
@@ -62,7 +66,8 @@ class _Run(Scopes):
         return self.arguments(row, scope)
 
     def variable(self, row: NodeRow, scope: Any) -> Any:
-        found = self.find(self.argument(row, 0, scope), scope)
+        path = self.argument(row, 0, scope)
+        found = self.member(path, scope) if row.mode & codes.MODE_MEMBERS else self.find(path, scope)
         return self.argument(row, 1, scope) if found is MISSING else found
 
     def missing(self, row: NodeRow, scope: Any) -> Any:
@@ -211,6 +216,41 @@ class _Run(Scopes):
             result += self.items(value) if is_list(value) else [value]
         return result
 
+    # --- ECMAScript ---------------------------------------------------------------------------------------------------
+
+    def written(self, row: NodeRow, scope: Any) -> Any:
+        return self.text(self.argument(row, 0, scope))
+
+    def numeric(self, row: NodeRow, scope: Any) -> Any:
+        return self.number(self.argument(row, 0, scope))
+
+    def before(self, row: NodeRow, scope: Any) -> Any:
+        left, right = self.primitive(self.argument(row, 0, scope)), self.primitive(self.argument(row, 1, scope))
+        return ecmascript.before(left, right, row.op == codes.NODE_NOT_AFTER)
+
+    def kind(self, row: NodeRow, scope: Any) -> Any:
+        return ecmascript.kind_of(self.argument(row, 0, scope))
+
+    def lower(self, row: NodeRow, scope: Any) -> Any:
+        return ecmascript.lower(self.charged(self.argument(row, 0, scope)))
+
+    def padded_version(self, row: NodeRow, scope: Any) -> Any:
+        return ecmascript.padded_version(self.charged(self.argument(row, 0, scope)))
+
+    def matches(self, row: NodeRow, scope: Any) -> Any:
+        """Whether the pattern is found in a text; false for anything else. The second child, its source, isn't asked."""
+        text = self.charged(self.argument(row, 0, scope))
+        return isinstance(text, str) and accepts(self.automata, row.value * 8, text.encode())
+
+    def as_json(self, row: NodeRow, scope: Any) -> Any:
+        return self.same_json(self.argument(row, 0, scope), self.argument(row, 1, scope))
+
+    def charged(self, value: Any) -> Any:
+        """The value, its characters paid for if it is a text."""
+        if isinstance(value, str):
+            self.spend_on(value)
+        return value
+
     # --- flagd's own --------------------------------------------------------------------------------------------------
 
     def affix(self, row: NodeRow, scope: Any) -> Any:
@@ -331,4 +371,13 @@ _OPERATORS: Final[dict[int, Callable[[_Run, NodeRow, Any], Any]]] = {
     codes.NODE_FRACTIONAL: _Run.fractional,
     codes.NODE_FRACTIONAL_SIGNED: _Run.fractional,
     codes.NODE_FRACTIONAL_CBOR: _Run.fractional,
+    codes.NODE_TEXT: _Run.written,
+    codes.NODE_NUMBER: _Run.numeric,
+    codes.NODE_BEFORE: _Run.before,
+    codes.NODE_NOT_AFTER: _Run.before,
+    codes.NODE_KIND: _Run.kind,
+    codes.NODE_LOWER: _Run.lower,
+    codes.NODE_MATCHES: _Run.matches,
+    codes.NODE_PADDED_VERSION: _Run.padded_version,
+    codes.NODE_SAME_JSON: _Run.as_json,
 }

@@ -23,6 +23,7 @@ from evaluator.snapshot.opcodes import (
     UNIT_CBOR,
     UNIT_STRING,
     UNIT_TEXT,
+    UNIT_TRUTHY,
 )
 
 MAX_CBOR_DEPTH: Final = 64
@@ -88,8 +89,10 @@ def unit_bytes(code: int, value: object) -> UnitBytes:
         return MISSING
     if code == UNIT_CBOR:
         return _cbor_or_unusable(value)
-    if isinstance(value, str):
+    if isinstance(value, str) and not (code == UNIT_TRUTHY and value == ""):
         return value.encode() if is_unicode(value) else UNUSABLE
+    if code == UNIT_TRUTHY:
+        return _truthy_or_unusable(value)
     if code == UNIT_TEXT:
         return _number_bytes(value)
     if code == UNIT_STRING:
@@ -104,6 +107,16 @@ def _number_bytes(value: object) -> UnitBytes:
     if isinstance(value, bool) or not isinstance(value, int) or value.bit_length() > MAX_INTEGER_BITS:
         return MISSING
     return str(value).encode()
+
+
+def _truthy_or_unusable(value: object) -> UnitBytes:
+    from evaluator._pure.ecmascript import truthy_text  # which the other units don't need
+
+    try:
+        text = truthy_text(value)
+    except Exception:  # a list that is too long or too deep
+        return UNUSABLE
+    return text.encode() if isinstance(text, str) else MISSING
 
 
 def _cbor_or_unusable(value: object) -> UnitBytes:

@@ -184,8 +184,12 @@ def _modulo(program: Program, row: ConditionRow) -> None:
 
 def _automaton(program: Program, row: ConditionRow) -> None:
     _text(program, row)
-    at = row.payload * 8
-    require(at + _HEADER.size + 256 <= len(program.automata), "a condition's automaton is not there")
+    check_automaton(program, row.payload * 8)
+
+
+def check_automaton(program: Program, at: int) -> None:
+    """The automaton at this place of its section: inside it, and leading nowhere else."""
+    require(at + _HEADER.size + 256 <= len(program.automata), "an automaton is not there")
     states, classes, start, _ = _HEADER.unpack_from(program.automata, at)
     class_of, table = at + _HEADER.size, at + _HEADER.size + 256
     require(classes > 0 and start < states, "an automaton's header is wrong")

@@ -138,7 +138,9 @@ class _Contents:
 
     def _node(self, index: int) -> Content:
         row = self._program.nodes[index]
-        value = self._value(row.value) if row.op == codes.NODE_CONSTANT else row.value
+        value: Content = self._value(row.value) if row.op == codes.NODE_CONSTANT else None
+        if row.op == codes.NODE_MATCHES:
+            value = self._automaton(row.value * 8)
         return (
             row.op,
             row.mode,

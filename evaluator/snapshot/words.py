@@ -21,7 +21,7 @@ SPACES: Final = {
     codes.SPACE_MULTIPLY: "of {}",
     codes.SPACE_ABSOLUTE: "of 2^31, absolute",
 }
-UNITS: Final = {codes.UNIT_TEXT: "text", codes.UNIT_CBOR: "CBOR", codes.UNIT_STRING: "string"}
+UNITS: Final = {codes.UNIT_TEXT: "text", codes.UNIT_CBOR: "CBOR", codes.UNIT_STRING: "string", codes.UNIT_TRUTHY: "truthy text"}
 CONVERSIONS: Final = {
     0: "",
     codes.ATTRIBUTE_AS_TEXT: " as text",
@@ -29,6 +29,7 @@ CONVERSIONS: Final = {
     codes.ATTRIBUTE_AS_NUMBER: " as a number",
     codes.ATTRIBUTE_AS_SECONDS: " as seconds",
     codes.ATTRIBUTE_AS_TEXTS: " as a list of texts",
+    codes.ATTRIBUTE_AS_MAP_NAMES: " as the names of its maps",
 }
 ENDS: Final = ("next rule", "the default", "an error", "a variant")
 _HEADER: Final = struct.Struct("<IIII")

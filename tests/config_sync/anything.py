@@ -134,10 +134,14 @@ class Projects:
     def _expressions(self) -> Strategy:
         constants = self.json.map(lambda value: ir.Expression(codes.NODE_CONSTANT, value=value))
         variables = st.sampled_from(["p", "q", "p.k", "$flagd.timestamp", "$flagd.flagKey", ""]).map(_variable)
-        operations = self.some(list(range(3, codes.NODE_LAST + 1)), 0, codes.NODE_LAST + 1)
+        operations = self.some([op for op in range(3, codes.NODE_LAST + 1) if op != codes.NODE_MATCHES], 0, codes.NODE_LAST + 1)
+
+        patterns = self.some(["^a", "é|on"], "a(", 1)
 
         def larger(inner: Strategy) -> Strategy:
-            return st.builds(ir.Expression, operations, st.lists(inner, max_size=3).map(tuple))
+            constant = patterns.map(lambda pattern: ir.Expression(codes.NODE_CONSTANT, value=pattern))
+            matches = st.builds(ir.Expression, st.just(codes.NODE_MATCHES), st.tuples(inner, constant))
+            return st.one_of(st.builds(ir.Expression, operations, st.lists(inner, max_size=3).map(tuple)), matches)
 
         return st.recursive(st.one_of(constants, variables), larger, max_leaves=6)
 

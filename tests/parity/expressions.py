@@ -25,7 +25,17 @@ PATHS = (
 )
 FRACTIONALS = (codes.NODE_FRACTIONAL, codes.NODE_FRACTIONAL_SIGNED, codes.NODE_FRACTIONAL_CBOR)
 ITERATORS = (codes.NODE_MAP, codes.NODE_FILTER, codes.NODE_REDUCE, codes.NODE_ALL, codes.NODE_NO, codes.NODE_SOME)
-OPERATORS = [number for number in range(1, codes.NODE_LAST + 1) if number != codes.NODE_CONSTANT]
+SCRIPTED = range(codes.NODE_TEXT, codes.NODE_SAME_JSON + 1)
+PLAIN = [number for number in range(2, codes.NODE_LAST + 1) if number != codes.NODE_MATCHES]
+PATTERNS = ("US", "^user-", "[0-9]+$", "a|b", "^$", "^null$", "object", "ß", "[^a-z]")
+SCRIPTS: tuple[Any, ...] = (
+    "", " ", "0x1F", "0xfffffffffffff8001", "0b101", "0o17", "0b12", "0x", "-Infinity", "Infinity", "\u00a012\ufeff", "1e21",
+    "1.5e-7", "\ue000", "\U0001f600", "ΑΣ", "İ", "v1.2.3+x", "1.2.3", "1-2", "1.2.3-rc.1", "v1\n+2+3", "12345.123456", 1e21,
+    1e-7, 123456789.125, 2**53 + 1, -0.0, [], [1, [None, "a"], True], [[]], {"b": 1, "a": 2}, {"a": 2, "b": 1},
+    {"1": 1, "x": 2, "0": 3}, {"x": 2, "1": 1, "0": 3}, [{"a": 1}], ["array"], ["array", 1, ["array", None, "a"], True],
+    ["object", "a", 2, "b", 1],
+    ["object", "0", 3, "1", 1, "x", 2], ["object", "a"], ["object", 1, 2], None, True, False, 0, "5", ["5"],
+)  # fmt: skip
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "^", "~", "?")
 
 
@@ -47,7 +57,7 @@ def variable(chance: Random) -> Expression:
     children = [constant(chance.choice(PATHS))]
     if not chance.randrange(3):
         children.append(constant(values.json_value(chance, 0)))
-    return Expression(codes.NODE_VARIABLE, tuple(children))
+    return Expression(codes.NODE_VARIABLE, tuple(children), mode=chance.choice((0, 0, codes.MODE_MEMBERS)))
 
 
 def _fractional(chance: Random, depth: int) -> Expression:
@@ -81,9 +91,27 @@ def _version(chance: Random) -> Expression:
     )
 
 
+def _scripted(chance: Random, depth: int) -> Expression:
+    """ECMAScript's view: values it is particular about, one inside the other, and comparisons of them."""
+
+    def operand() -> Expression:
+        kind = chance.randrange(4)
+        if kind == 0 and depth > 0:
+            return _scripted(chance, depth - 1)
+        return constant(chance.choice(SCRIPTS)) if kind < 3 else variable(chance)
+
+    op = chance.choice(SCRIPTED)
+    if op == codes.NODE_MATCHES:
+        text = Expression(codes.NODE_TEXT, (operand(),)) if chance.randrange(2) else operand()
+        return Expression(op, (text, constant(chance.choice(PATTERNS))))
+    if not chance.randrange(3):
+        return Expression(codes.NODE_SAME, (Expression(op, (operand(), operand())), operand()))
+    return Expression(op, tuple(operand() for _ in range(chance.choice((0, 1, 2, 2)))))
+
+
 def expression(chance: Random, depth: int) -> Expression:
     """A tree of at most ``depth`` levels below its root."""
-    kind = chance.randrange(10) if depth > 0 else 0
+    kind = chance.randrange(12) if depth > 0 else 0
     if kind < 3:
         return _leaf(chance)
     if kind == 3:
@@ -92,8 +120,10 @@ def expression(chance: Random, depth: int) -> Expression:
         return _iterator(chance, depth)
     if kind == 5:
         return _version(chance)
+    if kind in (6, 7):
+        return _scripted(chance, depth - 1)
     children = tuple(expression(chance, depth - 1) for _ in range(chance.randrange(4)))
-    op = chance.choice(OPERATORS)
+    op = chance.choice(PLAIN)
     if op in (codes.NODE_STARTS_WITH, codes.NODE_ENDS_WITH, codes.NODE_IN) and chance.randrange(2):
         children = (constant(chance.choice(values.TEXTS)), constant(chance.choice(("a", "US", "user-", ""))))
     return Expression(op, children)
