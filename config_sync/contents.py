@@ -120,7 +120,10 @@ def _attribute(program: Decoded, index: int) -> Any:
         return None
     row = program.attributes[index]
     path = None if row.path == codes.NONE else tuple(program.paths[row.path])
-    return program.attribute_names[row.name], path, row.flags, _attribute(program, row.fallback)
+    guard = None
+    if row.flags & codes.ATTRIBUTE_GUARDED:
+        guard = _attribute(program, row.guard), program.attribute_names[row.guard_text]
+    return program.attribute_names[row.name], path, row.flags, guard, _attribute(program, row.fallback)
 
 
 def _expression(program: Decoded, index: int) -> Any:

@@ -35,7 +35,9 @@ NOWHERE = Origin("")
 class Attribute(msgspec.Struct, frozen=True):
     """A reference into the evaluation context: an entry by name, else a walk along ``path``, else ``fallback``.
 
-    ``convert`` is 0 or an ATTRIBUTE_AS_* code: what the value found here (not the fallback's) becomes.
+    ``convert`` is 0 or an ATTRIBUTE_AS_* code: what the value found here (not the fallback's) becomes. With ``path_only`` the
+    name is a label that isn't looked up, and no path is the whole context. ``guard``: (attribute, text, whether missing does
+    too); unless that attribute is that text, neither name nor path lead anywhere.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Attribute(msgspec.Struct, frozen=True):
     empty_is_missing: bool = False
     null_is_missing: bool = False
     convert: int = 0
+    path_only: bool = False
+    guard: "tuple[Attribute, str, bool] | None" = None
 
 
 TARGETING_KEY = Attribute("targetingKey")
@@ -113,13 +117,15 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     equal                                          str | int | float | bool | None | list | dict
     one_of                                         tuple of str | int | float | bool | None
     less, less_equal, greater, greater_equal       int | float (``mode``: MODE_COERCE_TEXT, MODE_EXACT_TEXT)
-    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD, MODE_LOWERCASE; operand folded; MODE_DECIMAL)
-    matches                                        str: the pattern (``mode``: MODE_CASEFOLD, MODE_DECIMAL, MODE_RUST_SYNTAX)
-    time                                           int microseconds (``compare``; ``mode``: MODE_INSTANT_FULL)
-    version                                        str (``compare``; ``mode``: MODE_VERSION_*)
+    contains, starts_with, ends_with               str (``mode``: MODE_CASEFOLD, MODE_LOWERCASE; operand folded; MODE_DECIMAL,
+                                                   MODE_TEXT_ONLY)
+    matches                                        str: the pattern (``mode``: MODE_CASEFOLD, MODE_DECIMAL, MODE_TEXT_ONLY,
+                                                   MODE_RUST_SYNTAX)
+    time                                           int microseconds (``compare``; ``mode``: MODE_INSTANT_*)
+    version                                        str (``compare``; ``mode``: MODE_VERSION_*; ``text_only``)
     length                                         int (``compare``)
     distance                                       Place (``compare``)
-    window                                         Window (``mode``: MODE_INSTANT_FULL)
+    window                                         Window (``mode``: MODE_INSTANT_*)
     now                                            int microseconds (``compare``; no attribute)
     contains_all, contains_any                     tuple of JSON values
     order                                          str | int | float | list (``compare``)
@@ -134,7 +140,8 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     With MODE_BOOLEAN_NUMBER, ``contains_all``, ``contains_any``, ``order`` and ``within``, and ``equal`` with a list or map,
     take booleans as the numbers 0 and 1. With MODE_CONTAINER, ``contains_all`` and ``contains_any`` see the parts of a text
     and the keys of a map. ``negate`` inverts the operator's own yes or no. ``missing`` and ``mistyped`` are the test's *final*
-    truth (not inverted) when there is no such attribute, and when the operator doesn't apply to the value.
+    truth (not inverted) when there is no such attribute, and when the operator doesn't apply to the value. MODE_EACH belongs to
+    all operators but window and now. ``text_only``: of ``version``, whose mode has no bit left for it.
     """
 
     operator: str
@@ -146,6 +153,7 @@ class Test(msgspec.Struct, frozen=True, tag=True):
     missing: int = FALSE
     mistyped: int = FALSE
     origin: Origin = NOWHERE
+    text_only: bool = False
 
 
 class All(msgspec.Struct, frozen=True, tag=True):
@@ -172,11 +180,12 @@ class SegmentReference(msgspec.Struct, frozen=True, tag=True):
 
 
 class Prerequisite(msgspec.Struct, frozen=True, tag=True):
-    """True when another flag answers one of these variants, without an error."""
+    """True when another flag answers one of these variants; ``error`` when it answers an error."""
 
     flag: str
     variants: tuple[str, ...]
     origin: Origin = NOWHERE
+    error: int = FALSE
 
 
 class InBucket(msgspec.Struct, frozen=True, tag=True):

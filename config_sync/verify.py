@@ -104,6 +104,9 @@ def sample_contexts(snapshot: bytes, count: int, seed: int = 0) -> list[dict[str
 def _operands(program: Decoded) -> dict[str, list[Any]]:
     """What each attribute is compared with somewhere."""
     found: dict[str, list[Any]] = {name: [] for name in program.attribute_names}
+    for row in program.attributes:
+        if row.flags & codes.ATTRIBUTE_GUARDED:
+            found[program.attribute_names[program.attributes[row.guard].name]].append(program.attribute_names[row.guard_text])
     for row in program.conditions:
         if row.attribute != codes.NONE_16 and 1 <= row.op <= codes.OP_LAST:  # what a newer compiler means isn't followed
             found[program.attribute_names[program.attributes[row.attribute].name]] += _operand_values(program, row)
@@ -130,7 +133,7 @@ def _operand_values(program: Decoded, row: Any) -> list[Any]:
         place = program.places[row.offset]
         return [[place.latitude, place.longitude], {"lat": 0, "lon": 0}]
     if row.op in (codes.OP_TIME, codes.OP_WINDOW):
-        return ["2026-01-01", 1_750_000_000, 1.75e9]
+        return ["2026-01-01", "2026-01-01T00:00:00Z", 1_750_000_000, 1.75e12]
     return [text_of(program, row.offset, row.length)] if row.length else []
 
 

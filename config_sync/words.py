@@ -64,20 +64,25 @@ class Mode(NamedTuple):
 
 _NUMBERS = ("less", "less_equal", "greater", "greater_equal")
 _TEXTS = ("contains", "starts_with", "ends_with", "matches")
+_TIMES = ("time", "window")
 _VERSIONS = ("version",)
 _CONTAINERS = ("contains_all", "contains_any")
 _VALUES = ("equal", "order", "within", *_CONTAINERS)
 
 MODES: dict[str, Mode] = {
+    "each": Mode(codes.MODE_EACH, None),
     "coerce_text": Mode(codes.MODE_COERCE_TEXT, _NUMBERS),
     "exact_text": Mode(codes.MODE_EXACT_TEXT, _NUMBERS),
     "casefold": Mode(codes.MODE_CASEFOLD, _TEXTS),
     "decimal": Mode(codes.MODE_DECIMAL, _TEXTS),
     "rust_syntax": Mode(codes.MODE_RUST_SYNTAX, ("matches",)),
+    "text_only": Mode(codes.MODE_TEXT_ONLY, _TEXTS),
+    "instant_milliseconds": Mode(codes.MODE_INSTANT_MILLISECONDS, _TIMES),
+    "instant_rfc3339": Mode(codes.MODE_INSTANT_RFC3339, _TIMES),
     "boolean_number": Mode(codes.MODE_BOOLEAN_NUMBER, _VALUES),
     "container": Mode(codes.MODE_CONTAINER, _CONTAINERS),
     "lowercase": Mode(codes.MODE_LOWERCASE, ("contains", "starts_with", "ends_with")),
-    "instant_full": Mode(codes.MODE_INSTANT_FULL, ("time", "window")),
+    "instant_full": Mode(codes.MODE_INSTANT_FULL, _TIMES),
     "from_end": Mode(codes.MODE_FROM_END, ("digest",)),
     "version_prefix": Mode(codes.MODE_VERSION_PREFIX, _VERSIONS),
     "version_partial": Mode(codes.MODE_VERSION_PARTIAL, _VERSIONS),

@@ -15,6 +15,7 @@ DIALECTS: dict[str, str] = {
     "powertools": "config_sync.frontends.powertools:translate",
     "powertools@3.34": "config_sync.frontends.powertools:translate_3_34",
     "unleash": "config_sync.frontends.unleash:translate",
+    "launchdarkly": "config_sync.frontends.launchdarkly:translate",
 }
 
 

@@ -96,7 +96,8 @@ class ConditionWriter:
             missing = yes if condition.missing == question else no
             return self._bucket(condition, held, failed, missing)
         if isinstance(condition, ir.Prerequisite):
-            return self._add(_Row(self._prerequisite(condition), codes.NONE_16, failed, held, failed, failed))
+            error = yes if condition.error == question else no
+            return self._add(_Row(self._prerequisite(condition), codes.NONE_16, failed, held, error, failed))
         if isinstance(condition, ir.Truthy):
             leaf = Leaf(codes.OP_EXPRESSION, offset=add_expression(self._tables, condition.expression))
             return self._add(_Row(leaf, codes.NONE_16, failed, held, no, no))  # one that fails is unknown

@@ -66,6 +66,10 @@ class Operands:
 
     def chain(self, test: ir.Test) -> list[Leaf]:
         """The leaves of one test. A first leaf that finds null comes before those to which null is unknown."""
+        leaves = self._chain(test)
+        return [leaf._replace(mode=leaf.mode | codes.MODE_EACH) for leaf in leaves] if test.mode & codes.MODE_EACH else leaves
+
+    def _chain(self, test: ir.Test) -> list[Leaf]:
         operator = test.operator
         if operator == "equal":
             return [self._equal(test.operand, test.mode)]
@@ -85,7 +89,8 @@ class Operands:
         if operator in _INTEGER_OPERATORS:
             return Leaf(_INTEGER_OPERATORS[operator], test.mode | test.compare, payload=signed_bits(operand))
         if operator == "version":
-            return self._text(codes.OP_VERSION, operand, test.mode | test.compare)
+            leaf = self._text(codes.OP_VERSION, operand, test.mode | test.compare)
+            return leaf._replace(rows=codes.VERSION_TEXT_ONLY) if test.text_only else leaf
         if operator in _LIST_OPERATORS:
             return Leaf(_LIST_OPERATORS[operator], test.mode, offset=tables.values.intern(list(operand)))
         return self._special(test)

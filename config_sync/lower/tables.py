@@ -58,14 +58,27 @@ class Tables:
         if known is not None:
             return known
         fallback = self.attribute(attribute.fallback)
-        flags = codes.ATTRIBUTE_EMPTY_IS_MISSING if attribute.empty_is_missing else 0
-        flags |= codes.ATTRIBUTE_NULL_IS_MISSING if attribute.null_is_missing else 0
-        flags |= attribute.convert
         name, path = self.attribute_names.intern(attribute.name), self.path(attribute.path) if attribute.path else codes.NONE
-        index = self._attribute_numbers[attribute] = self.attributes.intern(name, path, fallback, flags, 0, 0)
+        guard = (0, 0)
+        if attribute.guard is not None:
+            guard = self.attribute(attribute.guard[0]), self.attribute_names.intern(attribute.guard[1])
+        index = self.attributes.intern(name, path, fallback, _flags(attribute), 0, *guard)
+        self._attribute_numbers[attribute] = index
         return index
 
     def text_span(self, text: str | bytes) -> tuple[int, int]:
         """Offset and length in bytes of a text in the text section."""
         data = text.encode() if isinstance(text, str) else text
         return self.text.intern(data), len(data)
+
+
+def _flags(attribute: ir.Attribute) -> int:
+    """The ATTRIBUTE_* bits."""
+    chosen = (
+        (attribute.empty_is_missing, codes.ATTRIBUTE_EMPTY_IS_MISSING),
+        (attribute.null_is_missing, codes.ATTRIBUTE_NULL_IS_MISSING),
+        (attribute.path_only, codes.ATTRIBUTE_PATH_ONLY),
+        (attribute.guard is not None, codes.ATTRIBUTE_GUARDED),
+        (attribute.guard is not None and attribute.guard[2], codes.ATTRIBUTE_GUARD_OPTIONAL),
+    )
+    return attribute.convert | sum(bit for is_set, bit in chosen if is_set)

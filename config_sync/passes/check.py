@@ -45,6 +45,7 @@ class _Checker:
         self._findings = findings
         self._known: dict[int, tuple[object, Problem | None]] = {}  # by identity of the condition, kept alive beside
         self._attributes: dict[ir.Attribute, Problem | None] = {}
+        self._guards: set[str] = set()  # what guards must be; a row refers to these, too, by 16 bits
 
     def flag(self, flag: ir.Flag) -> None:
         problem = first_problem((metadata_problem(flag.metadata), self._variants(flag.variants)))
@@ -127,10 +128,13 @@ class _Checker:
         if attribute in self._attributes:
             return self._attributes[attribute]
         problem = _attribute_problem(attribute)
-        if problem is None and len(self._attributes) >= MAX_ATTRIBUTES:
+        if attribute.guard is not None:
+            self._guards.add(attribute.guard[1])
+        if problem is None and len(self._attributes) + len(self._guards) >= MAX_ATTRIBUTES:
             return "LIMIT-ATTRIBUTES", f"the project reads more than {MAX_ATTRIBUTES} different attributes"
         self._attributes[attribute] = problem
-        return problem or self._attribute(attribute.fallback)
+        problem = problem or self._attribute(attribute.fallback)
+        return problem if attribute.guard is None else problem or self._attribute(attribute.guard[0])
 
 
 def _attribute_problem(attribute: ir.Attribute) -> Problem | None:
@@ -145,7 +149,9 @@ def _attribute_problem(attribute: ir.Attribute) -> Problem | None:
         return "LIMIT-PATH", f"a path has more than {MAX_PATH_STEPS} steps"
     steps = (step for step in attribute.path if not isinstance(step, int))
     names = (name_problem(step, "a path's step", "INVALID-ATTRIBUTE") for step in steps)
-    return name_problem(attribute.name, "an attribute's name", "INVALID-ATTRIBUTE") or first_problem(names)
+    own = (attribute.name,) if attribute.guard is None else (attribute.name, attribute.guard[1] or "(an empty text)")
+    found = (name_problem(text, "an attribute's name", "INVALID-ATTRIBUTE") for text in own)
+    return first_problem(found) or first_problem(names)
 
 
 def _unknown_variant(name: str | None, variants: set[str]) -> Problem | None:

@@ -74,6 +74,10 @@ cdef inline int check_attributes(Program p) except -1:
             inside(row.path, 1, len(p.paths), "an attribute's path doesn't exist")
         if row.fallback != NONE_16 and row.fallback >= i:
             broken("an attribute falls back on a later one")
+        if row.flags & ATTRIBUTE_GUARDED:
+            inside(row.guard_text, 1, len(p.attribute_names), "what an attribute's guard must be doesn't exist")
+            if row.guard >= i:
+                broken("an attribute is guarded by a later one")
     return 0
 
 

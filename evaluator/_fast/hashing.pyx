@@ -157,7 +157,7 @@ cdef bint instant_seconds(object value, double* seconds):
     """Of an object that writes itself in ISO 8601; others give False."""
     cdef int64_t instant
     try:
-        if not instant_of_object(value, &instant):
+        if not instant_of_object(value, False, &instant):
             return False
     except Exception:
         return False
@@ -205,6 +205,8 @@ cdef object conversion(int how, object value):
         if texts is None:
             raise ValueError
         return texts
+    if how == ATTRIBUTE_AS_MAP_NAMES and isinstance(value, dict):
+        return [name for name, item in dict.items(value) if isinstance(name, str) and isinstance(item, dict)]
     if how == ATTRIBUTE_AS_TRIMMED_TEXT and is_text:
         return (<str>value).strip()
     if how == ATTRIBUTE_AS_NUMBER or how == ATTRIBUTE_AS_SECONDS:

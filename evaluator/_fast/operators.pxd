@@ -21,7 +21,7 @@ cdef enum:
 cdef bint automaton_accepts(const char* automaton, const char* text, Py_ssize_t length) noexcept nogil
 cdef int order_rare(const Slot* slot, const condition_row* row, bint coerce) noexcept
 cdef Truth in_numbers(Program p, const condition_row* row, const Slot* slot) noexcept
-cdef Truth match_rare(Program p, const condition_row* row, const Slot* slot) noexcept
+cdef Truth or_elements(Program p, const condition_row* row, Slot* slot, Truth otherwise) noexcept
 cdef bint instant_of_slot(const Slot* slot, const condition_row* row, int64_t* instant) noexcept
 
 

@@ -5,18 +5,21 @@ raises is caught in ``match_rare`` and ``match_window``: it makes the operator u
 """
 
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.math cimport fabs, fmod
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp
 
 from evaluator._fast.digests cimport has_digest, some_has_digest
-from evaluator._fast.forms cimport contains, in_networks, is_full
+from evaluator._fast.forms cimport in_networks, is_full
 from evaluator._fast.generated cimport *
+from evaluator._fast.matching cimport match_slot
+from evaluator._fast.places cimport distance, place_of
 from evaluator._fast.program cimport Program
-from evaluator._fast.slots cimport FLOAT, BIG_INTEGER, INTEGER, NULL_VALUE, OTHER, TEXT, Call, Slot
+from evaluator._fast.slots cimport FLOAT, BIG_INTEGER, INTEGER, NULL_VALUE, OTHER, TEXT, UNUSABLE, Call, Slot, classify
+from evaluator._fast.texts cimport match_text
 from evaluator._fast.values cimport (
-    UNORDERED, at_path, deep_equal, distance, instant_in_text, instant_of_object, items_of,
-    number_in_text, order_double_integer, place_of, scaled_float, scaled_integer, text_of, without_boolean,
+    UNORDERED, at_path, deep_equal, instant_in_text, instant_of_object, items_of, number_in_text, order_double_integer,
+    scaled_float, scaled_integer, text_of, without_boolean,
 )
 
 cdef extern from "kernels.h" nogil:
@@ -27,7 +30,6 @@ cdef extern from "kernels.h" nogil:
 
 cdef extern from "kernels.h":
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
-    object double_decimals(double number)
 
 cdef extern from "Python.h":
     object PyUnicode_FromObject(object o)
@@ -114,20 +116,6 @@ cdef Truth match_modulo(Program p, const condition_row* row, const Slot* slot):
     return YES if first <= rest <= last else NO
 
 
-# ---- text ------------------------------------------------------------------------------------------------------------
-
-
-cdef bint text_test(Program p, const condition_row* row, const char* text, Py_ssize_t length) noexcept:
-    cdef const char* part = p.text + row.offset
-    if row.length > <uint64_t>length:
-        return False
-    if row.op == OP_STARTS_WITH:
-        return memcmp(text, part, row.length) == 0
-    if row.op == OP_ENDS_WITH:
-        return memcmp(text + length - row.length, part, row.length) == 0
-    return contains(text, length, part, row.length)
-
-
 cdef bint automaton_accepts(const char* automaton, const char* text, Py_ssize_t length) noexcept nogil:
     """One table step a byte, whatever the pattern."""
     cdef uint32_t classes = load_u32(automaton + 4), state = load_u32(automaton + 8)
@@ -143,61 +131,18 @@ cdef bint automaton_accepts(const char* automaton, const char* text, Py_ssize_t 
     return state == AUTOMATON_ACCEPT
 
 
-cdef inline object folded(object text, const condition_row* row):
-    """The text in the form that is compared."""
-    if row.op == OP_MATCHES:
-        return text
-    if row.mode & MODE_CASEFOLD:
-        return (<str>text).casefold()
-    return (<str>text).lower() if row.mode & MODE_LOWERCASE else text
-
-
-cdef Truth element_is_text(Program p, const condition_row* row, list items):
-    """CONTAINS_TEXT on a list: an element whose text is the operand."""
-    cdef Py_ssize_t length
-    cdef const char* utf8
-    for item in items:
-        text = text_of(item)
-        if text is not None:
-            text = folded(text, row)
-            utf8 = text_utf8(<PyObject*>text, &length)
-            if length == row.length and memcmp(utf8, p.text + row.offset, length) == 0:
-                return YES
-    return NO
-
-
-cdef Truth match_text(Program p, const condition_row* row, const Slot* slot):
-    """CONTAINS_TEXT, STARTS_WITH, ENDS_WITH, MATCHES on the value as text."""
-    cdef const char* utf8 = slot.text
-    cdef Py_ssize_t length = slot.length
-    cdef object text
-    if slot.kind != TEXT or (row.mode & (MODE_CASEFOLD | MODE_LOWERCASE) and row.op != OP_MATCHES):
-        if slot.kind == OTHER and row.op == OP_CONTAINS_TEXT:
-            items = items_of(<object>slot.object)
-            return UNKNOWN if items is None else element_is_text(p, row, items)
-        if row.mode & MODE_DECIMAL and (slot.kind == INTEGER or slot.kind == BIG_INTEGER or slot.kind == FLOAT):
-            text = double_decimals(slot.number if slot.kind == FLOAT else int.__float__(<object>slot.object))
-        else:
-            text = text_of(<object>slot.object)
-        if text is None:
-            return UNKNOWN
-        text = folded(text, row)
-        utf8 = text_utf8(<PyObject*>text, &length)
-    if row.op == OP_MATCHES:
-        return YES if automaton_accepts(p.automata + row.payload * 8, utf8, length) else NO
-    return YES if text_test(p, row, utf8, length) else NO
-
-
 cdef bint instant_of(const Slot* slot, const condition_row* row, int64_t* instant):
+    """In the form that the row's MODE_INSTANT_* want."""
+    cdef int64_t factor = 1000 if row.mode & MODE_INSTANT_MILLISECONDS else 1000000
     if slot.kind == TEXT:
         if row.mode & MODE_INSTANT_FULL and not is_full(slot.text, slot.length):
             return False
-        return instant_in_text(slot.text, slot.length, instant)
+        return instant_in_text(slot.text, slot.length, row.mode & MODE_INSTANT_RFC3339, instant)
     if slot.kind == INTEGER:
-        return scaled_integer(slot.integer, 1000000, instant)
+        return scaled_integer(slot.integer, factor, instant)
     if slot.kind == FLOAT:
-        return scaled_float(slot.number, 1000000.0, instant)
-    return slot.kind == OTHER and instant_of_object(<object>slot.object, instant)
+        return scaled_float(slot.number, <double>factor, instant)
+    return slot.kind == OTHER and instant_of_object(<object>slot.object, row.mode & MODE_INSTANT_RFC3339, instant)
 
 
 cdef Truth match_version(Program p, const condition_row* row, const Slot* slot):
@@ -205,7 +150,8 @@ cdef Truth match_version(Program p, const condition_row* row, const Slot* slot):
     cdef const char* utf8 = slot.text
     cdef Py_ssize_t length = slot.length
     if slot.kind != TEXT:
-        text = text_of(<object>slot.object) if row.mode & MODE_VERSION_PARTIAL else None
+        partial = row.mode & MODE_VERSION_PARTIAL and not row.count & VERSION_TEXT_ONLY
+        text = text_of(<object>slot.object) if partial else None
         if text is None:
             return UNKNOWN
         utf8 = text_utf8(<PyObject*>text, &length)
@@ -390,6 +336,44 @@ cdef Truth match_rare(Program p, const condition_row* row, const Slot* slot) noe
         return ask_rare(p, row, slot)
     except Exception:
         return UNKNOWN
+
+
+# ---- lists by element ------------------------------------------------------------------------------------------------
+
+
+cdef Truth match_elements(Program p, const condition_row* row, list items):
+    """MODE_EACH: whether the operator holds of any element by itself."""
+    cdef condition_row alone = row[0]
+    cdef Slot element
+    cdef Truth truth
+    alone.mode &= ~MODE_EACH
+    for item in items:
+        Py_INCREF(item)
+        element.object = <PyObject*>item
+        classify(&element)
+        truth = match_slot(p, &alone, &element) if element.kind > UNUSABLE else UNKNOWN
+        Py_DECREF(<object>element.object)
+        if truth == YES:
+            return YES
+    return NO
+
+
+cdef Truth or_elements(Program p, const condition_row* row, Slot* slot, Truth otherwise) noexcept:
+    """The operators that ``match_slot`` doesn't answer for this kind of value: lists under MODE_EACH, nulls, rare operators."""
+    cdef uint8_t op = row.op
+    if row.mode & MODE_EACH and slot.kind == OTHER:
+        if isinstance(<object>slot.object, (list, tuple)):
+            try:
+                return match_elements(p, row, items_of(<object>slot.object))
+            except Exception:
+                return UNKNOWN
+    if op == OP_IN_TEXT_SMALL or op == OP_IN_TEXT_TABLE:
+        return UNKNOWN if slot.kind == NULL_VALUE else NO
+    if op == OP_IN_INTEGER or op == OP_IN_FLOAT:
+        return in_numbers(p, row, slot)
+    if op > OP_GREATER_EQUAL or op == OP_EQ_VALUE:
+        return match_rare(p, row, slot)
+    return otherwise
 
 
 cdef bint instant_of_slot(const Slot* slot, const condition_row* row, int64_t* instant) noexcept:

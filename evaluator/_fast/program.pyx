@@ -180,6 +180,9 @@ cdef Py_ssize_t read_binary(Reader* reader, const uint8_t** data) except -1:
 # ---- the program -----------------------------------------------------------------------------------------------------
 
 
+cdef object NOBODY = object()  # for the name of an attribute that isn't looked up by name: no context has it as a key
+
+
 cdef list texts(object value, str what):
     if type(value) is not list:
         raise SnapshotError(f"the snapshot's {what} are no array")
@@ -333,9 +336,9 @@ cdef class Program:
         if self.names_by_attribute == NULL:
             raise MemoryError
         for i in range(count):
-            name = <PyObject*>self.attribute_names[self.attributes[i].name]
-            self.names_by_attribute[i].name = name
-            self.names_by_attribute[i].hash = text_hash(name)
+            named = not self.attributes[i].flags & ATTRIBUTE_PATH_ONLY
+            self.names_by_attribute[i].name = name = <PyObject*>(self.attribute_names[self.attributes[i].name] if named else NOBODY)
+            self.names_by_attribute[i].hash = hash(<object>name)
             self.names_by_attribute[i].flags = self.attributes[i].flags
             self.names_by_attribute[i].place = 0
             self.names_by_attribute[i].wrong_guesses = 0

@@ -22,6 +22,7 @@ cdef extern from "kernels.h":
     void PyErr_Clear()
     const char* text_utf8(PyObject* text, Py_ssize_t* length)
     int int_value(PyObject* number, int64_t* value)
+    int same_text(PyObject* a, PyObject* b)
     int PyUnicode_CheckExact(PyObject* o)
     int PyLong_CheckExact(PyObject* o)
     int PyFloat_CheckExact(PyObject* o)
@@ -114,7 +115,7 @@ cdef inline void classify(Slot* slot) noexcept:
 
 cdef inline bint counts_as_missing(const attribute_row* row, const Slot* slot) noexcept nogil:
     if slot.kind == NULL_VALUE:
-        return row.flags & (ATTRIBUTE_EMPTY_IS_MISSING | ATTRIBUTE_NULL_IS_MISSING) != 0
+        return row.flags & (ATTRIBUTE_EMPTY_IS_MISSING | ATTRIBUTE_NULL_IS_MISSING)
     return row.flags & ATTRIBUTE_EMPTY_IS_MISSING and slot.kind == TEXT and slot.length == 0
 
 
@@ -144,13 +145,24 @@ cdef inline bint is_there(const attribute_row* row, Slot* slot) noexcept:
     return True
 
 
+cdef inline bint guard_holds(Program p, Call* call, const attribute_row* row) noexcept:
+    """Whether the attribute's guard, if it has one, is the text that it must be."""
+    cdef Slot* slot
+    if not row.flags & ATTRIBUTE_GUARDED:
+        return True
+    slot = resolve(p, call, row.guard)
+    if slot.kind == MISSING:
+        return row.flags & ATTRIBUTE_GUARD_OPTIONAL
+    return slot.kind == TEXT and same_text(slot.object, <PyObject*>p.attribute_names[row.guard_text])
+
+
 cdef inline void resolve_further(Program p, Call* call, const attribute_row* row, Slot* slot) noexcept:
     """Nothing under the name itself: the path, then the fallback."""
     cdef bint found = False
     cdef Slot* other
-    if row.path != NONE:
+    if (row.path != NONE or row.flags & ATTRIBUTE_PATH_ONLY) and guard_holds(p, call, row):
         try:
-            value = at_path(<object>call.context, <list>p.paths[row.path], &found)
+            value = at_path(<object>call.context, <list>p.paths[row.path] if row.path != NONE else [], &found)
             if found:
                 Py_INCREF(value)
                 slot.object = <PyObject*>value
@@ -185,6 +197,11 @@ cdef inline PyObject* look_up(Call* call, AttributeName* name) noexcept:
     return _PyDict_GetItem_KnownHash(call.context, name.name, name.hash)
 
 
+cdef inline bint stands(Program p, Call* call, const attribute_row* row, Slot* slot) noexcept:
+    """Whether what the name leads to counts as being there."""
+    return guard_holds(p, call, row) and is_there(row, slot)
+
+
 cdef inline Slot* fill(Program p, Call* call, uint32_t attribute) noexcept:
     cdef Slot* slot = &call.slots[attribute]
     cdef AttributeName* name = &p.names_by_attribute[attribute]
@@ -194,7 +211,7 @@ cdef inline Slot* fill(Program p, Call* call, uint32_t attribute) noexcept:
         Py_INCREF(<object>value)
         slot.object = value
         classify(slot)
-        if not name.flags or is_there(&p.attributes[attribute], slot):
+        if not name.flags or stands(p, call, &p.attributes[attribute], slot):
             return slot
         Py_DECREF(<object>slot.object)  # not ``value``: a subclass was replaced by the value it holds
     elif PyErr_Occurred() != NULL:

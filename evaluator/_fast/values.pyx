@@ -7,7 +7,7 @@ in ``matching`` turn that into "unknown". Subclasses of the built-in types are r
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
-from libc.math cimport M_PI, asin, cos, fabs, floor, sin, sqrt, trunc
+from libc.math cimport fabs, floor, trunc
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from evaluator._fast.generated cimport *
@@ -277,12 +277,14 @@ cdef bint zone_offset(const char* text, Py_ssize_t length, int64_t* seconds) noe
     return True
 
 
-cdef bint instant_in_text(const char* text, Py_ssize_t length, int64_t* instant) noexcept nogil:
-    """An ISO 8601 date, or date and time, in µs; False if the text is none."""
+cdef bint instant_in_text(const char* text, Py_ssize_t length, bint strict, int64_t* instant) noexcept nogil:
+    """An ISO 8601 date, or date and time, in µs; False if the text is none. ``strict``: RFC 3339, nothing left out."""
     cdef int64_t days = 0, offset = 0, fraction = 0, scale = 100000
     cdef int hour = 0, minute = 0, second = 0
     cdef Py_ssize_t i = 10
     if length < 10 or not calendar_day(text, &days):
+        return False
+    if strict and (length < 20 or text[10] != c"T" or text[16] != c":" or text[length - 1] != c"Z" and text[length - 3] != c":"):
         return False
     if length > 10:
         if length < 16 or (text[10] != c"T" and text[10] != c"t" and text[10] != c" ") or text[13] != c":":
@@ -306,57 +308,16 @@ cdef bint instant_in_text(const char* text, Py_ssize_t length, int64_t* instant)
     return True
 
 
-cdef bint instant_of_object(object value, int64_t* instant):
+cdef bint instant_of_object(object value, bint strict, int64_t* instant):
     """A datetime, a date, or whatever else writes itself in ISO 8601."""
     cdef Py_ssize_t length
     cdef const char* text
-    if value is None or isinstance(value, (list, tuple, set, frozenset, dict)):
-        return False
-    written = value.isoformat()
+    written = None if value is None or isinstance(value, (list, tuple, set, frozenset, dict)) else value.isoformat()
     if not isinstance(written, str):
         return False
     written = PyUnicode_FromObject(written)
     text = text_utf8(<PyObject*>written, &length)
-    return text != NULL and instant_in_text(text, length, instant)
-
-
-# ---- places ----------------------------------------------------------------------------------------------------------
-
-
-cdef bint coordinate(object value, double limit, double* degrees):
-    if value is True or value is False or not isinstance(value, (int, float)):
-        return False
-    degrees[0] = int.__float__(value) if isinstance(value, int) else float.__float__(value)
-    return fabs(degrees[0]) <= limit
-
-
-cdef bint place_of(object value, double* latitude, double* longitude):
-    """A map with lat/latitude and lon/lng/longitude, or a list or tuple of two."""
-    cdef PyObject* first = NULL
-    cdef PyObject* second = NULL
-    if isinstance(value, dict):
-        for name in ("lat", "latitude"):
-            if first == NULL:
-                first = PyDict_GetItemWithError(value, name)
-        for name in ("lon", "lng", "longitude"):
-            if second == NULL:
-                second = PyDict_GetItemWithError(value, name)
-        if first == NULL or second == NULL:
-            return False
-        return coordinate(<object>first, 90.0, latitude) and coordinate(<object>second, 180.0, longitude)
-    if not isinstance(value, (list, tuple)):
-        return False
-    items = items_of(value)
-    return len(items) == 2 and coordinate(items[0], 90.0, latitude) and coordinate(items[1], 180.0, longitude)
-
-
-cdef double distance(const place_row* place, double latitude, double longitude) noexcept nogil:
-    """Haversine, R = 6371 km, in the place's units."""
-    cdef double radian = M_PI / 180.0
-    cdef double s = sin((place.latitude - latitude) * radian / 2.0)
-    cdef double t = sin((place.longitude - longitude) * radian / 2.0)
-    cdef double h = s * s + cos(latitude * radian) * cos(place.latitude * radian) * t * t
-    return 2.0 * 6371.0 * asin(sqrt(h if h < 1.0 else 1.0)) / place.km_per_unit
+    return text != NULL and instant_in_text(text, length, strict, instant)
 
 
 # ---- windows ---------------------------------------------------------------------------------------------------------
@@ -383,8 +344,7 @@ cdef int64_t offset_at(const char* zone, int64_t instant) noexcept nogil:
 
 cdef bint in_window(const window_row* window, const char* zones, int64_t instant) noexcept nogil:
     cdef int64_t local = instant, day, minute
-    if window.zone != NONE:
-        local += offset_at(zones + <uint64_t>window.zone * 8, instant) * 1000000
+    local += 0 if window.zone == NONE else offset_at(zones + <uint64_t>window.zone * 8, instant) * 1000000
     day = floor_divide(local, DAY_US)
     minute = (local - day * DAY_US) // 60000000
     if not window.days >> (day + 3 - floor_divide(day + 3, 7) * 7) & 1:

@@ -6,21 +6,16 @@ sees it whole; what is rare is in ``operators`` and ``hashing``. Order of the qu
 
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp
 
 from evaluator._fast.expressions cimport View, evaluate_expression, truthy_text
 from evaluator._fast.frames cimport Frame, as_dict, close_frame, open_frame
 from evaluator._fast.generated cimport *
 from evaluator._fast.hashing cimport bucket_of_bytes, unit_bytes
 from evaluator._fast.jsonlogic cimport truthy
-from evaluator._fast.operators cimport (
-    ABSENT, NO, NO_NUMBER, UNKNOWN, YES, Truth, holds, in_numbers, instant_of_slot, match_rare, order_slot,
-)
+from evaluator._fast.matching cimport match_slot
+from evaluator._fast.operators cimport ABSENT, NO, UNKNOWN, YES, Truth, holds, instant_of_slot
 from evaluator._fast.program cimport Program, find
-from evaluator._fast.sets cimport small_set, table_set
-from evaluator._fast.slots cimport (
-    BOOLEAN, INTEGER, MISSING, NULL_VALUE, TEXT, UNUSABLE, Call, Slot, clock_us, resolve,
-)
+from evaluator._fast.slots cimport INTEGER, MISSING, NULL_VALUE, TEXT, UNUSABLE, Call, Slot, clock_us, resolve
 from evaluator._fast.values cimport in_window
 
 cdef extern from "kernels.h" nogil:
@@ -50,40 +45,6 @@ cdef View view_of(Program p, Call* call):
     view.flag_key = p.keys[call.flag]
     view.now_ms = <object>call.now if call.now != NULL else clock_us(call) // 1000
     return view
-
-
-cdef inline Truth match_slot(Program p, const condition_row* row, Slot* slot) noexcept:
-    """One operator on one value that is there and usable."""
-    cdef int order
-    cdef uint8_t op = row.op
-    if op == OP_EQ_TEXT:
-        if slot.kind != TEXT or slot.prefix != row.payload or <uint64_t>slot.length != row.length:
-            return NO
-        return YES if row.length <= 8 or memcmp(p.text + row.offset, slot.text, row.length) == 0 else NO
-    if op == OP_IN_TEXT_SMALL:
-        return small_set(p, row, slot) if slot.kind == TEXT else UNKNOWN if slot.kind == NULL_VALUE else NO
-    if op == OP_IN_TEXT_TABLE:
-        return table_set(p, row, slot) if slot.kind == TEXT else UNKNOWN if slot.kind == NULL_VALUE else NO
-    if OP_LESS <= op <= OP_GREATER_EQUAL:
-        order = order_slot(slot, row, row.mode & MODE_COERCE_TEXT)
-        if order == NO_NUMBER:
-            return UNKNOWN
-        if op == OP_GREATER_EQUAL:
-            return YES if order == 0 or order == 1 else NO
-        if op == OP_GREATER:
-            return YES if order == 1 else NO
-        if op == OP_LESS_EQUAL:
-            return YES if order <= 0 else NO
-        return YES if order < 0 else NO
-    if op == OP_EQ_NUMBER:
-        return YES if order_slot(slot, row, False) == 0 else NO
-    if op == OP_EQ_BOOLEAN:
-        return YES if slot.kind == BOOLEAN and <uint64_t>slot.integer == row.payload else NO
-    if op == OP_IS_NULL:
-        return YES if slot.kind == NULL_VALUE else NO
-    if op == OP_IN_INTEGER or op == OP_IN_FLOAT:
-        return in_numbers(p, row, slot)
-    return match_rare(p, row, slot)
 
 
 cdef Truth match_window(Program p, Call* call, const condition_row* row) noexcept:
@@ -126,7 +87,7 @@ cdef Truth match_call(Program p, Call* call, const condition_row* row) noexcept:
     if row.op == OP_BUCKET:
         return match_bucket(p, call, row)
     if row.op == OP_PREREQUISITE:
-        return YES if prerequisite_holds(p, call, row) else NO
+        return prerequisite_holds(p, call, row)
     if row.op == OP_EXPRESSION:
         return match_expression(p, call, row)
     if row.op == OP_WINDOW:
@@ -334,19 +295,19 @@ cdef inline bint is_sound(Program p, uint32_t index) noexcept nogil:
     return p.state[index] == 0
 
 
-cdef bint prerequisite_holds(Program p, Call* call, const condition_row* row) noexcept:
+cdef Truth prerequisite_holds(Program p, Call* call, const condition_row* row) noexcept:
     cdef Answer answer
     cdef uint32_t i, asking = call.flag, wanted = <uint32_t>row.payload
     if not is_sound(p, wanted):
-        return False
+        return UNKNOWN
     run(p, call, wanted, &answer)
     call.flag = asking
     if answer.reason >= REASON_FIRST_ERROR:
-        return False
+        return UNKNOWN
     for i in range(row.offset, row.offset + row.count):
         if p.numbers[i] == answer.variant:
-            return True
-    return False
+            return YES
+    return NO
 
 
 cdef void refuse(Answer* out, uint32_t flag, uint32_t reason) noexcept nogil:

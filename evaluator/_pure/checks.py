@@ -14,7 +14,7 @@ from evaluator._pure.operands import require, span, within
 from evaluator._pure.rows import FlagRow, NodeRow, OutcomeRow, RuleRow, VariantRow
 from evaluator.reasons import WORDS
 from evaluator.snapshot import opcodes as codes
-from evaluator.snapshot.opcodes import NONE, NONE_16
+from evaluator.snapshot.opcodes import ATTRIBUTE_GUARDED, NONE, NONE_16
 
 if TYPE_CHECKING:
     from evaluator._pure.program import Program
@@ -79,6 +79,9 @@ def _check_small_tables(program: Program) -> None:
         within(attribute.name, program.attribute_names, "an attribute's name")
         require(attribute.path == NONE or attribute.path < len(program.paths), "an attribute's path is not there")
         require(attribute.fallback == NONE_16 or attribute.fallback < index, "an attribute's fallback isn't lower than itself")
+        if attribute.flags & ATTRIBUTE_GUARDED:
+            require(attribute.guard < index, "an attribute's guard isn't lower than itself")
+            within(attribute.guard_text, program.attribute_names, "what an attribute's guard must be")
     for ref in program.text_refs:
         span(ref.offset, ref.length, program.text, "a text reference")
         require(operands.text_prefix(program.slice(ref.offset, ref.length)) == ref.prefix, "a text reference's prefix is wrong")

@@ -88,10 +88,17 @@ def _texts(value: Any) -> list[str]:
     return items
 
 
+def _as_map_names(value: Any) -> list[str]:
+    if not isinstance(value, dict):
+        raise TypeError("no map")
+    return [name for name, item in dict.items(value) if isinstance(name, str) and isinstance(item, dict)]
+
+
 _CONVERSIONS: Final[dict[int, Callable[[Any], Any]]] = {
     codes.ATTRIBUTE_AS_TEXT: _as_text,
     codes.ATTRIBUTE_AS_TRIMMED_TEXT: _as_trimmed_text,
     codes.ATTRIBUTE_AS_NUMBER: _as_number,
     codes.ATTRIBUTE_AS_SECONDS: _as_seconds,
     codes.ATTRIBUTE_AS_TEXTS: _as_texts,
+    codes.ATTRIBUTE_AS_MAP_NAMES: _as_map_names,
 }

@@ -17,6 +17,7 @@ from evaluator._pure.networks import is_in_network, parse_address
 from evaluator._pure.operands import DIGEST_ITEM, as_double, as_integer, networks_of, number_operand
 from evaluator._pure.places import as_place, distance, in_window
 from evaluator._pure.rows import ConditionRow
+from evaluator._pure.texts import folded, text_as_wanted, text_of
 from evaluator._pure.times import as_instant, is_full
 from evaluator._pure.values import (
     BLANKS,
@@ -24,9 +25,7 @@ from evaluator._pure.values import (
     UNORDERED,
     as_items,
     as_number,
-    as_text,
     at_path,
-    decimal_text,
     deep_equal,
     dict_keys,
     is_nan,
@@ -49,7 +48,18 @@ _HEADER_BYTES: Final = 16
 
 
 def test(program: Program, row: ConditionRow, value: Any) -> Truth:
-    """The answer of a row's operator for a value that is there; unknown as well when anything in it raises."""
+    """The answer of a row's operator for a value that is there; with MODE_EACH, of a list: whether any element satisfies it."""
+    if row.mode & codes.MODE_EACH and row.op != codes.OP_WINDOW and isinstance(value, list | tuple):
+        return any(_test(program, row, item) is True for item in as_items(value) or () if _is_usable(item))
+    return _test(program, row, value)
+
+
+def _is_usable(item: object) -> bool:
+    return not isinstance(item, str) or is_unicode(plain(item))
+
+
+def _test(program: Program, row: ConditionRow, value: Any) -> Truth:
+    """One value; unknown as well when anything in it raises."""
     value = plain(value)
     if value is None and row.op not in _NULL_OPERATORS:
         return None
@@ -191,12 +201,12 @@ def instant_for(row: ConditionRow, value: Any) -> int | None:
     """The value as an instant, in a string of the form that the row's mode wants."""
     if row.mode & codes.MODE_INSTANT_FULL and isinstance(value, str) and not is_full(value):
         return None
-    return as_instant(value)
+    return as_instant(value, row.mode)
 
 
 def _version(program: Program, row: ConditionRow, value: Any) -> Truth:
     operand = parse_version(program.slice(row.offset, row.length).decode(), row.mode)
-    version = as_version(value, row.mode)
+    version = as_version(value, row.mode, bool(row.count & codes.VERSION_TEXT_ONLY))
     if version is None or operand is None:
         return None
     if is_range(row.mode):
@@ -237,40 +247,28 @@ def _window(program: Program, row: ConditionRow, value: Any) -> Truth:
 # --- text -------------------------------------------------------------------------------------------------------------------
 
 
-def _text(row: ConditionRow, value: Any) -> str | None:
-    return decimal_text(value) if row.mode & codes.MODE_DECIMAL else as_text(value)
-
-
-def _folded(row: ConditionRow, text: str) -> bytes:
-    if row.mode & codes.MODE_CASEFOLD:
-        text = text.casefold()
-    elif row.mode & codes.MODE_LOWERCASE:
-        text = text.lower()
-    return text.encode()
-
-
 def _contains_text(program: Program, row: ConditionRow, value: Any) -> Truth:
     wanted = program.slice(row.offset, row.length)
     items = as_items(value)
     if items is not None:
-        texts = (as_text(item) for item in items)
-        return any(_folded(row, text) == wanted for text in texts if text is not None)
-    text = _text(row, value)
-    return None if text is None else wanted in _folded(row, text)
+        texts = (text_of(row, item) for item in items)
+        return any(folded(row, text) == wanted for text in texts if text is not None)
+    text = text_as_wanted(row, value)
+    return None if text is None else wanted in folded(row, text)
 
 
 def _starts_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = _text(row, value)
-    return None if text is None else _folded(row, text).startswith(program.slice(row.offset, row.length))
+    text = text_as_wanted(row, value)
+    return None if text is None else folded(row, text).startswith(program.slice(row.offset, row.length))
 
 
 def _ends_with(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = _text(row, value)
-    return None if text is None else _folded(row, text).endswith(program.slice(row.offset, row.length))
+    text = text_as_wanted(row, value)
+    return None if text is None else folded(row, text).endswith(program.slice(row.offset, row.length))
 
 
 def _matches(program: Program, row: ConditionRow, value: Any) -> Truth:
-    text = _text(row, value)
+    text = text_as_wanted(row, value)
     return None if text is None else accepts(program.automata, row.payload * 8, text.encode())
 
 

@@ -94,7 +94,8 @@ class AttributeRow(NamedTuple):
     fallback: int
     flags: int
     reserved: int
-    reserved_2: int
+    guard: int
+    guard_text: int
 
 
 class TextRefRow(NamedTuple):

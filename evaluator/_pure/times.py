@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Final
 
 from evaluator._pure.values import plain
+from evaluator.snapshot.opcodes import MODE_INSTANT_MILLISECONDS, MODE_INSTANT_RFC3339
 
 MAX_INSTANT: Final = 2**62  # µs; both ends included
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
@@ -15,29 +16,38 @@ _INSTANT: Final = re.compile(
     r"(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]+))?)?"
     r"(?:[Zz]|(?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?::?(?P<zone_minute>[0-9]{2}))?)?)?"
 )
+_RFC3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 
 
-def as_instant(value: object) -> int | None:
-    """The value as an instant in µs, or None if it is none. Raises what a hostile object's attribute access raises."""
+def as_instant(value: object, mode: int = 0) -> int | None:
+    """The value as an instant in µs, or None if it is none; ``mode``: MODE_INSTANT_*.
+
+    Raises what a hostile object's attribute access raises.
+    """
     value = plain(value)
     if isinstance(value, str):
-        return instant_in_text(value)
+        return _instant_in_text(value, mode)
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return scaled(value, 1_000_000)
+        return scaled(value, 1_000 if mode & MODE_INSTANT_MILLISECONDS else 1_000_000)
     if value is None or isinstance(value, list | tuple | set | frozenset | dict):
         return None
-    return _instant_of_object(value)
+    return _instant_of_object(value, mode)
 
 
-def _instant_of_object(value: Any) -> int | None:
+def _instant_in_text(text: str, mode: int) -> int | None:
+    """With MODE_INSTANT_RFC3339 nothing may be left out, and the letters are capitals."""
+    return None if mode & MODE_INSTANT_RFC3339 and not _RFC3339.fullmatch(text) else instant_in_text(text)
+
+
+def _instant_of_object(value: Any, mode: int) -> int | None:
     """A datetime, a date, or whatever else writes itself in ISO 8601."""
     try:
         text = plain(value.isoformat())
     except Exception:  # whatever a caller's object raises, it is no instant
         return None
-    return instant_in_text(text) if isinstance(text, str) else None
+    return _instant_in_text(text, mode) if isinstance(text, str) else None
 
 
 def milliseconds_to_microseconds(now_ms: int | float) -> int | None:

@@ -36,9 +36,9 @@ def parse_version(text: str, mode: int) -> Version | None:
     return major, minor, patch, _prerelease(match[4])
 
 
-def as_version(value: object, mode: int) -> Version | None:
-    """The value as a version; numbers count only with MODE_VERSION_PARTIAL."""
-    text = as_text(value) if mode & MODE_VERSION_PARTIAL else plain(value)
+def as_version(value: object, mode: int, text_only: bool = False) -> Version | None:
+    """The value as a version; numbers count only with MODE_VERSION_PARTIAL, and not with ``text_only``."""
+    text = as_text(value) if mode & MODE_VERSION_PARTIAL and not text_only else plain(value)
     return parse_version(text, mode) if isinstance(text, str) else None
 
 

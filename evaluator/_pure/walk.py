@@ -164,7 +164,7 @@ class Walk:
     def _prerequisite(self, row: ConditionRow) -> tuple[object, bool | None, bool]:
         answer = self.flag(row.payload)
         wanted = self.program.numbers[row.offset : row.offset + row.count]
-        return answer, answer.reason < codes.REASON_FIRST_ERROR and answer.variant in wanted, False
+        return answer, None if answer.reason >= codes.REASON_FIRST_ERROR else answer.variant in wanted, False
 
     def _truth(self, row: ConditionRow) -> tuple[object, bool | None, bool]:
         from evaluator._pure.expressions import truthy
@@ -193,13 +193,29 @@ class Walk:
         """By name, else along the path, else the fallback's."""
         while index != codes.NONE_16:
             row = self.program.attributes[index]
-            value = _present(row, entry(self.view.context, self.program.attribute_names[row.name]))
-            if value is MISSING and row.path != codes.NONE:
-                value = _present(row, at_path(self.view.context, self.program.paths[row.path]))
-            if value is not MISSING:
+            value = MISSING
+            if not row.flags & codes.ATTRIBUTE_PATH_ONLY:
+                value = _present(row, entry(self.view.context, self.program.attribute_names[row.name]))
+            guarded = row.flags & codes.ATTRIBUTE_GUARDED and not self._guard_holds(row)
+            if value is MISSING and not guarded:
+                value = _present(row, self._at_path(row))
+            if value is not MISSING and not guarded:
                 return converted(row.flags, value)
             index = row.fallback
         return MISSING
+
+    def _guard_holds(self, row: AttributeRow) -> bool:
+        """Whether the attribute's guard is the text that it must be."""
+        value = self.attribute(row.guard)
+        if value is MISSING:
+            return bool(row.flags & codes.ATTRIBUTE_GUARD_OPTIONAL)
+        return bool(value == self.program.attribute_names[row.guard_text]) if isinstance(value, str) else False
+
+    def _at_path(self, row: AttributeRow) -> Any:
+        """What the row's path leads to; with PATH_ONLY no path is the whole context."""
+        if row.path != codes.NONE:
+            return at_path(self.view.context, self.program.paths[row.path])
+        return self.view.context if row.flags & codes.ATTRIBUTE_PATH_ONLY else MISSING
 
     def expression(self, node: int) -> Any:
         """The value of an expression; UNUSABLE when it fails."""

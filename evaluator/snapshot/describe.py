@@ -31,6 +31,11 @@ NODES: Final = {
 _ORDER: Final = {codes.OP_LESS: "<", codes.OP_LESS_EQUAL: "<=", codes.OP_GREATER: ">", codes.OP_GREATER_EQUAL: ">="}
 _TEXT: Final = {codes.OP_CONTAINS_TEXT: "contains", codes.OP_STARTS_WITH: "starts with", codes.OP_ENDS_WITH: "ends with"}
 _DECIMAL: Final = ", numbers without exponents"
+_INSTANTS: Final = {
+    codes.MODE_INSTANT_FULL: "with seconds and zone",
+    codes.MODE_INSTANT_RFC3339: "as in RFC 3339",
+    codes.MODE_INSTANT_MILLISECONDS: "or in milliseconds",
+}
 _HEADER: Final = struct.Struct("<IIII")
 
 
@@ -51,11 +56,24 @@ def describe_attribute(program: Any, index: int) -> str:
         name = program.attribute_names[row.name]
         if row.path != codes.NONE:
             path = ".".join(str(step) for step in program.paths[row.path])
-            name = path if name.startswith("$") or name == path else f"{name} else {path}"
+            labelled = row.flags & codes.ATTRIBUTE_PATH_ONLY or name.startswith("$") or name == path
+            name = path if labelled else f"{name} else {path}"
+        elif row.flags & codes.ATTRIBUTE_PATH_ONLY:
+            name = "the context"
         name += CONVERSIONS.get(row.flags & codes.ATTRIBUTE_CONVERSION, " as something unknown")
-        names.append(name + (" (not empty)" if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING else ""))
+        names.append(name + _provisos(program, row))
         index = row.fallback
     return " else ".join(names) or "nothing"
+
+
+def _provisos(program: Any, row: Any) -> str:
+    """What must be true of an attribute's row for it to count."""
+    told = " (not empty)" if row.flags & codes.ATTRIBUTE_EMPTY_IS_MISSING else ""
+    if not row.flags & codes.ATTRIBUTE_GUARDED:
+        return told
+    missing = "missing or " if row.flags & codes.ATTRIBUTE_GUARD_OPTIONAL else ""
+    guard = program.attribute_names[program.attributes[row.guard].name]
+    return f"{told} (where {guard} is {missing}{quoted(program.attribute_names[row.guard_text])})"
 
 
 def _signed(bits: int) -> int:
@@ -72,7 +90,8 @@ def _number(row: Any) -> str:
 
 
 def _subject(program: Any, row: Any) -> str:
-    return describe_attribute(program, row.attribute)
+    named = describe_attribute(program, row.attribute)
+    return f"{named} (or an element)" if row.mode & codes.MODE_EACH else named
 
 
 def _comparison(row: Any) -> str:
@@ -125,21 +144,25 @@ def _in_order(program: Any, row: Any) -> str:
 def _text_test(program: Any, row: Any) -> str:
     folded = (
         ", ignoring case" if row.mode & codes.MODE_CASEFOLD else ", in lower case" if row.mode & codes.MODE_LOWERCASE else ""
-    ) + (_DECIMAL if row.mode & codes.MODE_DECIMAL else "")
+    ) + _proviso(row)
     return f"{_subject(program, row)} {_TEXT[row.op]} {quoted(text_of(program, row.offset, row.length))}{folded}"
 
 
+def _proviso(row: Any) -> str:
+    strict = ", strings only" if row.mode & codes.MODE_TEXT_ONLY else ""
+    return (_DECIMAL if row.mode & codes.MODE_DECIMAL else "") + strict
+
+
 def _matches(program: Any, row: Any) -> str:
-    decimal = _DECIMAL if row.mode & codes.MODE_DECIMAL else ""
-    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/{decimal}"
+    return f"{_subject(program, row)} matches /{text_of(program, row.offset, row.length)}/{_proviso(row)}"
 
 
 def _time(program: Any, row: Any) -> str:
-    return f"{_subject(program, row)} is an instant{_full(row)} {_comparison(row)} {instant_text(_signed(row.payload))}"
+    return f"{_subject(program, row)} is an instant{_form(row)} {_comparison(row)} {instant_text(_signed(row.payload))}"
 
 
-def _full(row: Any) -> str:
-    return " with seconds and zone" if row.mode & codes.MODE_INSTANT_FULL else ""
+def _form(row: Any) -> str:
+    return "".join(f" {name}" for bit, name in _INSTANTS.items() if row.mode & bit)
 
 
 def _now(program: Any, row: Any) -> str:
@@ -152,7 +175,8 @@ def _version(program: Any, row: Any) -> str:
         operator = "~"
     elif row.mode & codes.MODE_VERSION_SAME_MAJOR:
         operator = "^"
-    return f"{_subject(program, row)} is a version {operator} {text_of(program, row.offset, row.length)}"
+    strict = " (strings only)" if row.count & codes.VERSION_TEXT_ONLY else ""
+    return f"{_subject(program, row)} is a version {operator} {text_of(program, row.offset, row.length)}{strict}"
 
 
 def _length(program: Any, row: Any) -> str:
@@ -170,7 +194,7 @@ def _distance(program: Any, row: Any) -> str:
 
 def _window(program: Any, row: Any) -> str:
     subject = "now" if row.attribute == codes.NONE_16 else f"{_subject(program, row)} (or now)"
-    return f"{subject}{_full(row)} is in the window {describe_window(program.windows[row.offset])}"
+    return f"{subject}{_form(row)} is in the window {describe_window(program.windows[row.offset])}"
 
 
 def _in_network(program: Any, row: Any) -> str:

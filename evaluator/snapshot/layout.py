@@ -110,7 +110,8 @@ ATTRIBUTE = Row(
     ("fallback", "u16"),
     ("flags", "u8"),
     ("reserved", "u8"),
-    ("reserved_2", "u32"),
+    ("guard", "u16"),
+    ("guard_text", "u16"),
 )
 TEXT_REF = Row("text_ref", ("length", "u32"), ("offset", "u32"), ("prefix", "u64"))
 NODE = Row(

@@ -68,6 +68,9 @@ MODE_LOWERCASE = 2  # text: compare after Unicode's full lower-casing (operand a
 MODE_RUST_SYNTAX = 4  # MATCHES: how its pattern is written; the compiler and readers care, the automaton has it all
 MODE_DECIMAL = 8  # text: a number's text is its double's, without an exponent
 MODE_INSTANT_FULL = 8  # TIME and WINDOW: a string must have seconds and a zone
+MODE_TEXT_ONLY = 16  # text: only strings have a text
+MODE_INSTANT_MILLISECONDS = 16  # TIME and WINDOW: a number is epoch milliseconds
+MODE_INSTANT_RFC3339 = 32  # TIME and WINDOW: a string must be a whole RFC 3339 timestamp, its letters capitals
 MODE_BOOLEAN_NUMBER = 8  # EQ_VALUE, CONTAINS_ALL, CONTAINS_ANY, ORDER, WITHIN: booleans are the numbers 0 and 1
 MODE_CONTAINER = 16  # CONTAINS_ALL, CONTAINS_ANY: a text contains its parts, a map its keys
 MODE_FROM_END = 1  # digests: of the last bytes, not the first
@@ -75,6 +78,8 @@ MODE_VERSION_PREFIX = 8  # versions: a leading v or V is tolerated
 MODE_VERSION_PARTIAL = 16  # versions: "1" and "1.2" mean 1.0.0 and 1.2.0
 MODE_VERSION_SAME_MINOR = 32  # versions: operand ~1.2.3 (same major and minor; the comparison code is ignored)
 MODE_VERSION_SAME_MAJOR = 64  # versions: operand ^1.2.3 (same major; the comparison code is ignored)
+MODE_EACH = 128  # every operator with an attribute, WINDOW excepted: a list satisfies it when any of its elements does
+VERSION_TEXT_ONLY = 1  # in `count` of VERSION, whose mode is full: only strings are versions
 MODE_MEMBERS = 1  # VARIABLE: a member of the scope as in ECMAScript, nothing of flagd's
 
 # Jump targets in a condition row; any other value is a forward distance in rows, at least 1.
@@ -144,8 +149,12 @@ ATTRIBUTE_AS_TRIMMED_TEXT = 8  # strings only, without blanks around them
 ATTRIBUTE_AS_NUMBER = 12  # a double
 ATTRIBUTE_AS_SECONDS = 16  # the same, or an instant's seconds since the epoch
 ATTRIBUTE_AS_TEXTS = 20  # a list of texts, or the JSON text of one
-ATTRIBUTE_CONVERSION = 28  # where the five above are
-ATTRIBUTE_LAST_CONVERSION = 20
+ATTRIBUTE_AS_MAP_NAMES = 24  # of a map, the list of the names under which it has maps
+ATTRIBUTE_CONVERSION = 28  # where the six above are
+ATTRIBUTE_LAST_CONVERSION = 24
+ATTRIBUTE_PATH_ONLY = 32  # the name is a label that isn't looked up; no path is the whole context
+ATTRIBUTE_GUARDED = 64  # nothing is there unless the attribute `guard` is the text `guard_text` …
+ATTRIBUTE_GUARD_OPTIONAL = 128  # … or missing
 
 # Variant flags.
 VARIANT_IS_ON = 1  # to a boolean question, a value that is no boolean answers true

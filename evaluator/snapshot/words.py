@@ -29,6 +29,7 @@ CONVERSIONS: Final = {
     codes.ATTRIBUTE_AS_NUMBER: " as a number",
     codes.ATTRIBUTE_AS_SECONDS: " as seconds",
     codes.ATTRIBUTE_AS_TEXTS: " as a list of texts",
+    codes.ATTRIBUTE_AS_MAP_NAMES: " as the names of its maps",
 }
 ENDS: Final = ("next rule", "the default", "an error", "a variant")
 _HEADER: Final = struct.Struct("<IIII")

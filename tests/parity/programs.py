@@ -60,7 +60,11 @@ def attribute(chance: Random, depth: int = 2) -> ir.Attribute:
     name = chance.choice(("a", "b", "c", "d", "targetingKey", "user", "list", "absent", "user.name"))
     convert = 0 if chance.randrange(3) else chance.choice(CONVERSIONS)
     lacking = not chance.randrange(5), not chance.randrange(5)
-    return ir.Attribute(name, chance.choice(PATHS), fallback, *lacking, convert)
+    if chance.randrange(4):
+        return ir.Attribute(name, chance.choice(PATHS), fallback, *lacking, convert)
+    texts = ("US", "pro", "user-00000001", "", "1")
+    guard = (attribute(chance, 0), chance.choice(texts), not chance.randrange(2)) if chance.randrange(3) else None
+    return ir.Attribute(name, chance.choice(PATHS), fallback, *lacking, convert, not chance.randrange(3), guard)
 
 
 def _instant(chance: Random) -> int:
@@ -169,14 +173,18 @@ def _mode(chance: Random, operator: str) -> int:
     if operator in ("less", "less_equal", "greater", "greater_equal"):
         return chance.choice((0, codes.MODE_COERCE_TEXT, codes.MODE_COERCE_TEXT | codes.MODE_EXACT_TEXT))
     if operator in ("contains", "starts_with", "ends_with"):
-        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_LOWERCASE, codes.MODE_DECIMAL, codes.MODE_DECIMAL | 1))
+        return chance.choice(
+            (0, codes.MODE_CASEFOLD, codes.MODE_LOWERCASE, codes.MODE_DECIMAL, codes.MODE_DECIMAL | 1)
+        ) | chance.choice((0, codes.MODE_TEXT_ONLY))
     if operator == "matches":
-        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_DECIMAL))
+        return chance.choice((0, codes.MODE_CASEFOLD, codes.MODE_DECIMAL)) | chance.choice((0, codes.MODE_TEXT_ONLY))
     if operator in ("equal", "order", "within", "contains_all", "contains_any"):
         container = codes.MODE_CONTAINER if operator.startswith("contains") else 0
         return chance.choice((0, codes.MODE_BOOLEAN_NUMBER, container, codes.MODE_BOOLEAN_NUMBER | container))
     if operator in ("time", "window"):
-        return chance.choice((0, codes.MODE_INSTANT_FULL))
+        return chance.choice((0, codes.MODE_INSTANT_FULL, codes.MODE_INSTANT_RFC3339)) | chance.choice(
+            (0, codes.MODE_INSTANT_MILLISECONDS)
+        )
     return chance.choice(VERSION_MODES) if operator == "version" else 0
 
 
@@ -195,6 +203,8 @@ def check(chance: Random) -> ir.Test:
         operand = (
             operand.casefold() if mode & codes.MODE_CASEFOLD else operand.lower() if mode & codes.MODE_LOWERCASE else operand
         )
+    if operator not in ("now", "window") and not chance.randrange(3):
+        mode |= codes.MODE_EACH
     truths = (ir.FALSE, ir.FALSE, ir.TRUE, ir.UNKNOWN)
     return ir.Test(
         operator,
@@ -205,6 +215,7 @@ def check(chance: Random) -> ir.Test:
         not chance.randrange(4),
         chance.choice(truths),
         chance.choice(truths),
+        text_only=operator == "version" and not chance.randrange(2),
     )
 
 
@@ -254,7 +265,8 @@ def _leaf(chance: Random, others: list[ir.Flag]) -> ir.Condition:
     if kind == 10 and others:
         other = chance.choice(others)
         names = [variant.name for variant in other.variants]
-        return ir.Prerequisite(other.key, tuple(chance.sample(names, chance.randrange(len(names) + 1))))
+        wanted = tuple(chance.sample(names, chance.randrange(len(names) + 1)))
+        return ir.Prerequisite(other.key, wanted, error=chance.choice((ir.FALSE, ir.FALSE, ir.TRUE, ir.UNKNOWN)))
     return ir.Truthy(expression(chance, 3))
 
 

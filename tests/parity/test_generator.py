@@ -13,6 +13,7 @@ from evaluator.snapshot import opcodes as codes
 from tests.parity import programs
 
 PROGRAMS = 1_500
+WITHOUT_ELEMENTS = {codes.OP_WINDOW, codes.OP_NOW, codes.OP_BUCKET, codes.OP_PREREQUISITE, codes.OP_EXPRESSION}
 FAMILIES = {
     ("conditions", "op"): range(1, codes.OP_LAST + 1),
     ("nodes", "op"): range(1, codes.NODE_LAST + 1),
@@ -25,7 +26,9 @@ FAMILIES = {
     ("variants", "kind"): range(codes.KIND_OBJECT + 1),
     ("variants", "flags"): range(codes.VARIANT_IS_ON + 1),
     ("flags", "state"): range(codes.STATE_TOMBSTONE + 1),
-    ("attributes", "flags"): {lacking | how for lacking in range(4) for how in (0, *programs.CONVERSIONS)},
+    ("attributes", "flags"): {lacking | how for lacking in range(4) for how in (0, *programs.CONVERSIONS)}
+    | {codes.ATTRIBUTE_PATH_ONLY, codes.ATTRIBUTE_GUARDED, codes.ATTRIBUTE_GUARDED | codes.ATTRIBUTE_GUARD_OPTIONAL},
+    ("conditions", "each"): set(range(1, codes.OP_LAST + 1)) - WITHOUT_ELEMENTS,
 }
 TARGETS = ("on_false", "on_true", "on_unknown", "on_missing")
 
@@ -45,6 +48,9 @@ def _seen() -> dict[tuple[str, str], set[int]]:
                     row.fields, row.packer.unpack_from(tables, start * 8 + index * row.size), strict=True
                 ):
                     seen[section, field].add(value)
+                if section == "conditions":
+                    op, mode = row.packer.unpack_from(tables, start * 8 + index * row.size)[:2]
+                    seen[section, "each"].update([op] if mode & codes.MODE_EACH else [])
     return seen
 
 
