@@ -61,6 +61,19 @@ def test_mutated_documents_and_contexts_break_nothing(dialect: str, chunk: int) 
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_place_takes_what_fits_nowhere(dialect: str) -> None:
+    """Not at random: in every place of a seed stands, once, a text that no limit allows, a pattern that none is, and a list."""
+    for number, seed in enumerate(vendors.seeds(dialect)):
+        for place in range(len(list(vendors.slots(seed)))):
+            for odd in ("x" * 3_000, "(?=a)(", [None]):
+                document = vendors.seeds(dialect)[number]
+                container, where = list(vendors.slots(document))[place]
+                container[where] = odd
+                result = compile_project(document, dialect=dialect)
+                assert result.snapshot is not None or result.has_errors, (dialect, where, odd)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_malformed_flag_is_lost_alone(dialect: str) -> None:
     """Whatever stands where one flag should be, the others of its document are there and answer as before."""
     for document in vendors.seeds(dialect):

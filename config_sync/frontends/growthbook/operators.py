@@ -17,7 +17,7 @@ from config_sync.frontends.growthbook.values import (
     truth,
 )
 from config_sync.ir import Attribute, Expression
-from config_sync.regex import accepts, compile_pattern
+from config_sync.regex import PatternError, accepts, compile_pattern
 from evaluator.snapshot import opcodes as codes
 
 NEVER = ir.Any_(())
@@ -121,7 +121,11 @@ class Matches(ValueTest, frozen=True):
     pattern: str
 
     def holds(self, value: Any) -> bool:
-        return accepts(compile_pattern(self.pattern), js.text_of(value).encode("utf-8", "replace"))
+        try:
+            automaton = compile_pattern(self.pattern)
+        except PatternError:  # the checks say what is wrong with it
+            return False
+        return accepts(automaton, js.text_of(value).encode("utf-8", "replace"))
 
     def expression(self, subject: Expression) -> Expression:
         return node(codes.NODE_MATCHES, node(codes.NODE_TEXT, subject), constant(self.pattern))
