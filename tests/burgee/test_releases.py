@@ -301,9 +301,11 @@ def test_versions_are_compared(run: Any, project: Path, place: str, tmp_path: Pa
 def test_a_version_is_compared_with_a_project(run: Any, project: Path, local: str) -> None:
     run("publish", project, "--store", local)
     write(project, RED)
-    assert run("diff", "v1", project, "--store", local).out == "~ banner: default\n"
-    assert run("diff", project, "v1", "--store", local).out == "~ banner: default\n"
-    assert run("diff", project, project, "--store", local).out == "no flag changes\n"
+    for old, new, moved in (("v1", project, "blue -> red"), (project, "v1", "red -> blue")):
+        first, *about_users = run("diff", old, new, "--store", local).out.splitlines()
+        assert first == "~ banner: default"
+        assert any(moved in line for line in about_users), "made up users are asked where none are given"
+    assert run("diff", project, project, "--store", local).out.startswith("no flag changes\n")
 
 
 def test_without_a_store_a_number_is_a_path(run: Any, project: Path) -> None:

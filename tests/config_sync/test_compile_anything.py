@@ -76,5 +76,5 @@ def test_the_operators_are_those_of_the_ir() -> None:
     """The table in the IR's documentation, the one the check pass goes by, and the one of these tests."""
     lines = cleandoc(ir.Test.__doc__ or "").splitlines()
     first, last = (number for number, line in enumerate(lines) if line.startswith("==="))
-    documented = {name.strip() for line in lines[first + 1 : last] for name in line[:45].split(",")}
+    documented = {name.strip() for line in lines[first + 1 : last] for name in line[:45].split(",") if name.strip()}
     assert set(_CHECKS) == set(OPERANDS) == documented
