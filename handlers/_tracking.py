@@ -215,13 +215,14 @@ class Tracker:
         for start in range(0, len(rows), NUMBERED):
             some = rows[start : start + NUMBERED]
             head = f'{{"event_id":"{self._id()[4:]}'
-            parts = [f"{end}{head}"] * (4 * len(some))  # slices are filled faster than texts are formatted one by one
-            parts[0::4] = _NUMBERS[: len(some)]
-            parts[1::4] = [between] * len(some)
-            parts[2::4] = some
+            parts = [f"{end}{head}"] * (4 * len(some) + 1)  # slices are filled faster than texts are formatted one by one
+            parts[0] = head
+            parts[1::4] = _NUMBERS[: len(some)]
+            parts[2::4] = [between] * len(some)
+            parts[3::4] = some
             parts[-1] = end
-            texts += [head, *parts]
-        return "".join(texts)
+            texts.append("".join(parts))
+        return texts[0] if len(texts) == 1 else "".join(texts)
 
     def exposed(
         self,
@@ -367,16 +368,16 @@ class Tracker:
 
 
 def hasher(salt: str) -> Any:
-    """A BLAKE2b of 16 bytes, keyed by ``salt``."""
-    from hashlib import blake2b
+    """A BLAKE2s of 16 bytes, keyed by ``salt``: of ids, which are short, it takes less time than BLAKE2b."""
+    from hashlib import blake2s
 
-    key = blake2b(salt.encode("utf-8", "surrogatepass")).digest()  # a salt of any length
-    return blake2b(digest_size=16, key=key)
+    key = blake2s(salt.encode("utf-8", "surrogatepass")).digest()  # a salt of any length
+    return blake2s(digest_size=16, key=key)
 
 
 def digest(hasher: Any, text: str) -> str:
-    """32 hex digits that stand for ``text``."""
+    """32 hex digits that stand for ``text``, which has a form in UTF-8."""
     mine = hasher.copy()
-    mine.update(text.encode("utf-8", "surrogatepass"))
+    mine.update(text.encode())
     found: str = mine.hexdigest()
     return found
