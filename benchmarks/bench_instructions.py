@@ -77,7 +77,8 @@ def _per_call(lines: list[str], counts: list[int]) -> dict[str, int]:
             found[name] = counts[position]
             position += 2
         else:
-            found[name] = round((counts[position + 1] - counts[position]) / int(calls))
+            once = round((counts[position + 1] - counts[position]) / int(calls))
+            found[name] = min(once, found.get(name, once))
             position += 3  # few, many, and what lies between this case and the next
     return found
 
