@@ -45,10 +45,10 @@ def _edge(found: Report) -> list[str]:
         bars = ", ".join(f"{name.removesuffix(' us')} ≤ {bar:g} µs" for name, bar in bench_edge.BARS.get(kind, {}).items())
         figures = f"p50 {row['p50 us']:.1f} µs, p99 {row['p99 us']:.1f} µs; {row['p50 over no-op']:.0f} × the no-op's p50"
         rows.append(f"| event → response, {kind} | {figures} | {bars} |")
-    latency = found["pipe"]["latency"]
-    share = latency[bench_edge.BATCH]["p50 us"] / latency[bench_edge.BULK]["p50 us"]
-    rows.append(f"| the batch over the bulk answer | {share:.1f} × | ≤ {bench_edge.BATCH_BAR:g} × |")
-    asleep = latency["POST one flag"]["asleep p50 us"]
+    null, piped = (_batch_over_bulk(found[sink]["latency"]) for sink in ("null", "pipe"))
+    shares = f"{null:.1f} ×; {piped:.1f} × with its lines into the pipe"
+    rows.append(f"| the batch over the bulk answer, lines to the null device | {shares} | ≤ {bench_edge.BATCH_BAR:g} × |")
+    asleep = found["pipe"]["latency"]["POST one flag"]["asleep p50 us"]
     rows.append(f"| event → response, POST one flag, the process asleep before it | p50 {asleep:.1f} µs | |")
     soak = found["soak"]
     rows.append(
@@ -56,6 +56,11 @@ def _edge(found: Report) -> list[str]:
         f"of {soak['resident MB before']:.0f} MB | < {soak['bar']:.0%} |"
     )
     return rows
+
+
+def _batch_over_bulk(latency: Report) -> float:
+    share: float = latency[bench_edge.BATCH]["p50 us"] / latency[bench_edge.BULK]["p50 us"]
+    return share
 
 
 def _assignment(found: Report) -> list[str]:
