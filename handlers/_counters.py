@@ -1,8 +1,8 @@
 """The table of counters: its keys, names and times to live, and how its totals are read. For the processor and the results.
 
-This is the one definition of the table (requirements AGG-01, AGG-02, INF-02). A counter is an item for an experiment's variant, a
-window of time, an event type and a *lane*: a shard of the stream, which has one reader at a time. So no two writers meet in an item;
-whoever reads adds the lanes up. docs/event-processor.md has the table's layout and the reasons.
+This is the one definition of the table (requirements AGG-01, AGG-02, INF-02). A counter is an item for an experiment's
+variant, a window of time, an event type and a *lane*: a shard of the stream, which has one reader at a time. So no two writers
+meet in an item; whoever reads adds the lanes up. docs/event-processor.md has the table's layout and the reasons.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,8 @@ SORT_KEY: Final = "sort_key"
 TTL: Final = "ttl"
 COUNT: Final = "event_count"
 USERS: Final = "users"
-NUMBER, SUM, SQUARES = PREFIXES = ("n_", "sum_", "sumsq_")  # of a numeric property: how many, their sum, the sum of their squares
+# Of a numeric property: how many events had it, their sum, the sum of their squares.
+NUMBER, SUM, SQUARES = PREFIXES = ("n_", "sum_", "sumsq_")
 
 HOUR: Final = "hour"
 DAY: Final = "day"
@@ -124,7 +125,7 @@ def lane_key(lane: str) -> Key:
 
 
 def ids_partition(lane: str, slot: int) -> str:
-    """The partition key of the ids that a lane has seen of the events of one slot of time; the sort keys are sequence numbers."""
+    """The partition key of the ids that a lane has seen of one slot of time; the sort keys are sequence numbers."""
     return f"ids#{lane}#{slot}"
 
 
@@ -160,7 +161,7 @@ class Moments(NamedTuple):
 
 
 class Totals:
-    """One event type's totals in one window. ``users``: distinct users; ``low`` and ``high``: its bounds with 95 % confidence."""
+    """One event type's totals in one window. ``users``: distinct users, and the bounds of that with 95 % confidence."""
 
     def __init__(self, events: int, sketch: _sketches.Sketch, metrics: Mapping[str, Moments]) -> None:
         self.events = events
@@ -208,7 +209,8 @@ class Counters:
     def window(self, experiment_id: str, variant: str, window: str, start: str | int) -> dict[str, Totals]:
         """By event type: the totals of a window, with all lanes added up (requirements AGG-11, AGG-13).
 
-        ``start``: an hour (``2026-01-31-23``), a day (``2026-01-31``) or a phase's number. Raises ValueError for another window.
+        ``start``: an hour (``2026-01-31-23``), a day (``2026-01-31``) or a phase's number. Raises ValueError for another
+        window.
         """
         name = window_name(window, start)
         found: dict[str, list[Mapping[str, Any]]] = {}

@@ -1,6 +1,7 @@
 """What a snapshot says of experiments, for those who count and compare: key, id, name, status, allocation.
 
-The compiler puts it into each experiment's flag metadata (``config_sync.frontends.native.items``). For the processor and the results.
+The compiler puts it into each experiment's flag metadata (``config_sync.frontends.native.simple``). For the processor and the
+results.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Distinct users in a few kilobytes: Apache DataSketches' HyperLogLog. For ``_counters`` and the event processor.
 
-A sketch of 2^14 registers of 4 bits has 8 kB at most (52 bytes for ten users) and a relative standard error of 0.8 % when sketches
-were merged, 0.6 % when not; up to about a thousand users it counts exactly. Source: the library's documentation of ``hll_sketch``.
+A sketch of 2^14 registers of 4 bits has 8 kB at most (52 bytes for ten users) and a relative standard error of 0.8 % when
+sketches were merged, 0.65 % when not; a few hundred users are counted exactly. Source: the library's documentation of
+``hll_sketch``.
 """
 
 from collections.abc import Iterable
