@@ -1,7 +1,7 @@
 """An event on its way through the processor. For ``handlers.events``.
 
-``Event`` is what a producer sent (requirement MODEL-06), ``Entry`` one record of a batch with all that the stages learn of it. The
-stages pass lists of entries on, in the stream's order; each fills in its own fields and none removes what another has found.
+``Event`` is what a producer sent (requirement MODEL-06), ``Entry`` one record of a batch with all that the stages learn of it.
+The stages pass lists of entries on, in the stream's order; each fills in its own fields.
 """
 
 from typing import Any
@@ -25,8 +25,8 @@ class Entry(msgspec.Struct):
     """One record. ``place``: its index in the invocation's ``Records``; ``arrived_ms``: when the stream took it, epoch ms.
 
     ``parse`` makes it with ``data``, the record's bytes. ``validate`` sets ``event``; ``at_ms``, the event's time (its arrival
-    if it has none of its own: ``dated`` False); ``why``, the reason for its quarantine, if it is. ``enrich`` sets what the assignment and the snapshot say;
-    ``archive`` its ``line``. Times in epoch milliseconds.
+    if it has none of its own: ``dated`` False); ``why``, the reason for its quarantine, if it is. ``enrich`` sets what the
+    assignment and the snapshot say; ``archive`` its ``line``. Times in epoch milliseconds.
     """
 
     place: int
