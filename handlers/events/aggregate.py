@@ -5,7 +5,6 @@ day's and its phase's.
 """
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import NamedTuple
 
 from handlers import _counters
@@ -69,11 +68,15 @@ class Keeping(NamedTuple):
 
 
 class Counts:
-    """Groups of events. ``skipped``: events that belong to no variant; ``left_out``: numbers that can't be added up."""
+    """Groups of events. ``skipped``: events that belong to no variant; ``unassigned``: of these, those with an experiment.
+
+    ``left_out``: numbers that can't be added up.
+    """
 
     def __init__(self) -> None:
         self.groups: dict[Group, Increment] = {}
         self.skipped = 0
+        self.unassigned = 0
         self.left_out = 0
 
     def add(self, entry: Entry) -> None:
@@ -81,6 +84,7 @@ class Counts:
         group = group_of(entry)
         if group is None:
             self.skipped += 1
+            self.unassigned += entry.event is not None and entry.event.experiment_id is not None
             return
         increment = self.groups.get(group)
         if increment is None:
@@ -103,7 +107,7 @@ class Counts:
             sums = numbers.get(name)
             if sums is None:
                 sums = numbers[name] = Sums()
-            scaled = value * SCALE if kind is int else round(value * SCALE)  # type: ignore[operator, call-overload]
+            scaled = value * SCALE if kind is int else round(value * SCALE)  # type: ignore[operator]
             sums.n += 1
             sums.total += scaled
             sums.squares += scaled * scaled
@@ -158,9 +162,16 @@ def keys_of(group: Group, lane: str, keeping: Keeping) -> list[tuple[Key, int]]:
     return [(Key(_counters.counter_partition(experiment_id, variant, window, shard), sort), ttl) for window, ttl in windows]
 
 
-def total_of(sums: Sums) -> tuple[Decimal, Decimal]:
-    """The sum and the sum of squares as numbers of DynamoDB's: exact, in millionths."""
-    return Decimal(sums.total).scaleb(-6), Decimal(sums.squares).scaleb(-12)
+def texts_of(sums: Sums) -> tuple[str, str, str]:
+    """How many, the sum and the sum of squares as DynamoDB takes numbers: exact."""
+    return str(sums.n), _decimal(sums.total, 6), _decimal(sums.squares, 12)
+
+
+def _decimal(value: int, places: int) -> str:
+    """``value`` / 10^``places``, in digits."""
+    whole, part = divmod(abs(value), 10**places)
+    text = f"{whole}.{part:0{places}}".rstrip("0").rstrip(".")
+    return f"-{text}" if value < 0 else text
 
 
 def chosen(numbers: Iterable[str], known: set[str]) -> list[str]:

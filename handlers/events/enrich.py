@@ -20,7 +20,7 @@ MAX_REMEMBERED = 50_000
 MAX_VARIANT = 256
 
 Pair = tuple[str, str]  # user, experiment id
-_PROJECTION = {
+_PROJECTION: Any = {
     "ProjectionExpression": "user_id, experiment_id, assignment_id, #variant, #timestamp",
     "ExpressionAttributeNames": {"#variant": "variant", "#timestamp": "timestamp"},
 }

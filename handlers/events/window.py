@@ -15,13 +15,12 @@ from handlers._counters import Counters, marker_key
 from handlers.events import dynamodb
 from handlers.events.lanes import Lane
 from handlers.events.model import Entry
+from handlers.events.validate import FUTURE_MS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SLOT_MS = 300_000
-FUTURE_MS = 300_000
-"""How far an event's time may be ahead of its arrival; beyond it is quarantined (requirement VAL-07)."""
 DIGEST_BYTES = 8
 
 
