@@ -40,7 +40,7 @@ MISMATCH_P = 0.001
 
 
 def best_mixture(alpha: float) -> float:
-    """By how much the mixture should outweigh the data's own variance where intervals are to be tightest: t rho² at t = horizon.
+    """How far the mixture should outweigh the data's own variance where intervals are to be tightest: t rho² at t = horizon.
 
     It minimises ``radius``. With u = 1 + t rho² the condition is u - log u = 1 - 2 log alpha, whose solution is the Lambert
     function's lower branch at -alpha²/e (cf. appendix B of Waudby-Smith et al.).
