@@ -21,6 +21,8 @@ from typing import Any, NoReturn
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from burgee.up import corrections
+
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -75,6 +77,7 @@ class _Handler(MotoRequestHandler):
 
 def serve(host: str, port: int) -> BaseWSGIServer:
     """A server bound to ``host:port`` (0: any free port) that doesn't run yet. Ends the process when the port is taken."""
+    corrections.apply()
     application = OneAtATime(DomainDispatcherApplication(create_backend_app))
     return make_server(host, port, application, threaded=True, request_handler=_Handler)
 
