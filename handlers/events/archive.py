@@ -46,13 +46,13 @@ class _Line(msgspec.Struct, omit_defaults=True):
     event_id: str
     event_type: str
     user_id: str
-    experiment_id: str | None
-    timestamp: str
-    properties: dict[str, Any] | None
-    metadata: dict[str, Any] | None
-    received_at: str
-    sequence: str
-    shard: str
+    experiment_id: str | None = None
+    timestamp: str = ""
+    properties: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    received_at: str = ""
+    sequence: str = ""
+    shard: str = ""
     assignment_id: str | None = None
     variant: str | None = None
     experiment_key: str | None = None
