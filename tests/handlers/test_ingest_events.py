@@ -292,6 +292,10 @@ _NEARLY_GOOD = st.builds(lambda event: {"event_type": "a", "user_id": "b"} | eve
 @settings(max_examples=1_500, deadline=None)
 @given(event=_EVENT | _NEARLY_GOOD | _ANYTHING, ascii=st.booleans())
 @example(event={**LEAST, "properties": {"a": 2**64 - 1}}, ascii=True)
+@example(event={**LEAST, "properties": {str(number): 1 for number in range(100)}}, ascii=True)
+@example(event={**LEAST, "metadata": {str(number): 1 for number in range(101)}}, ascii=True)
+@example(event={**LEAST, "metadata": {"a": [{"k" * 256: 1}]}}, ascii=True)
+@example(event={**LEAST, "properties": {"a": [{"k" * 257: 1}]}}, ascii=True)
 @example(event={**LEAST, "properties": {"a": {"b": {"c": {"d": {"e": 1}}}}}}, ascii=True)
 @example(event={**LEAST, "properties": {"a": {"b": {"c": {"d": {"e": {}}}}}}}, ascii=True)
 def test_model_06_msgspec_and_the_contract_are_of_one_mind(event: Any, ascii: bool) -> None:
