@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from handlers._stream import MODIFY, REMOVE, Change, Item, Poison
+from handlers._stream import Poison
+from handlers._stream_dynamodb import MODIFY, REMOVE, Change, Item
 
 EXPIRED, REPLACED = "expired", "replaced"
 YEAR_10000 = 253_402_300_800  # epoch seconds; datetime ends before it

@@ -1,43 +1,23 @@
-"""What every consumer of a DynamoDB stream shares: decoded records, the time that is left, and the queue of dead letters.
+"""What every consumer of a stream shares, Kinesis' or DynamoDB's: its records, the time that is left, the answer.
 
-A record ends in one of three ways: it is processed; nothing can help it, and it goes to the dead letters (``Poison``); or it is
-reported, and Lambda sends it and all that follow again. For the handlers that read streams; not for the hot path.
+A record ends in one of three ways: it is processed; nothing can help it, and it goes to the dead letters (``Poison``, see
+``handlers._dead_letters``); or it is reported, and Lambda sends it and all that follow again. What a record holds is for
+others: ``handlers._stream_dynamodb`` decodes images, ``handlers.events`` what producers sent. For handlers that read streams.
 """
 
-import json
-import os
+import re
 import time
-from base64 import b64decode
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
-from functools import cache
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import boto3
-from boto3.dynamodb.types import DYNAMODB_CONTEXT, TypeDeserializer
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 from evaluator.errors import BurgeeError
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
-
-INSERT, MODIFY, REMOVE = NAMES = ("INSERT", "MODIFY", "REMOVE")
-BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
-TTL_PRINCIPAL = "dynamodb.amazonaws.com"
-MAX_SEQUENCE_DIGITS = 100  # documented are up to 40
-MAX_BODY_BYTES = 256 * 1024  # of an SQS message, and of a batch of them
-MAX_ENTRIES = 10  # of a batch
-HEAD_CHARACTERS = 64 * 1024  # what is kept of a record that fits nowhere
-LEAST_SEND_SECONDS = 0.5  # a call isn't begun with less
-
 Record = dict[str, Any]  # as Lambda hands it over
-Item = dict[str, Any]  # attribute -> plain value; numbers are Decimal
+
+MAX_ARRIVAL_SECONDS = 1e11  # a time of arrival is before the year 5138
+_NUMBER = re.compile(r"[0-9]{1,128}")  # Kinesis' numbers have 56 digits
+_SHARD = re.compile(r"shardId-[A-Za-z0-9_-]{1,120}")
+_STREAM = re.compile(r"arn:[a-z0-9-]+:kinesis:[a-z0-9-]*:[0-9]*:stream/([A-Za-z0-9_.-]{1,128})(?:/consumer/.*)?")
 
 
 class Poison(BurgeeError):
@@ -48,109 +28,77 @@ class Poison(BurgeeError):
         self.stage = stage
 
 
-class Change(NamedTuple):
-    """One decoded record. ``expired``: DynamoDB removed the item because its time to live was over, nobody else did.
+class Source(NamedTuple):
+    """A kind of stream. ``part``: the member of its records that has ``number``, what Lambda calls a record by."""
 
-    ``at``: epoch seconds of the write, as exact as the stream tells them.
-    """
-
-    sequence: str
     name: str
-    keys: Item
-    new: Item | None
-    old: Item | None
-    expired: bool
-    at: float
+    part: str
+    number: str
 
 
-class Letter(NamedTuple):
-    """A record for the dead letters. ``error`` quotes nothing of it."""
-
-    record: Record
-    sequence: str
-    stage: str
-    error: str
+DYNAMODB = Source("DynamoDB Streams", "dynamodb", "SequenceNumber")
+KINESIS = Source("Kinesis", "kinesis", "sequenceNumber")
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
 
 
-def records_of(event: Any) -> list[Record]:
-    """The event's records. Raises ValueError when it isn't a DynamoDB stream's: then the mapping is wrong, not a record."""
-    records = event.get("Records") if isinstance(event, dict) else None
+def records_of(event: Any, source: Source = DYNAMODB) -> list[Record]:
+    """The event's records; an empty object has none.
+
+    Raises ValueError when it isn't of this source: then the mapping is wrong, not a record. So of a record that is returned
+    ``sequence_of`` is known, and of one of Kinesis also ``shard_of``, ``lane_of`` and ``arrived_ms``.
+    """
+    records = event.get("Records", None if event else []) if isinstance(event, dict) else None
     if not isinstance(records, list):
         raise ValueError("the event has no Records: it isn't a stream's")
     for record in records:
-        change = record.get("dynamodb") if isinstance(record, dict) else None
-        number = change.get("SequenceNumber") if isinstance(change, dict) else None
+        part = record.get(source.part) if isinstance(record, dict) else None
+        number = part.get(source.number) if isinstance(part, dict) else None
         if not isinstance(number, str) or not number:
-            raise ValueError("a record of the event isn't one of DynamoDB Streams: it has no SequenceNumber")
+            raise ValueError(f"a record of the event isn't one of {source.name}: it has no {source.number}")
+    if source is KINESIS and records:
+        _check_kinesis(records)
     return records
 
 
+def _check_kinesis(records: Sequence[Record]) -> None:
+    """Lambda writes these members itself and never mixes shards in a batch: only a wrong mapping has others."""
+    arn, shard = records[0].get("eventSourceARN"), str(records[0].get("eventID")).partition(":")[0]
+    if not isinstance(arn, str) or not _STREAM.fullmatch(arn) or not _SHARD.fullmatch(shard):
+        raise ValueError("a record of the event isn't one of Kinesis: it doesn't say its stream and shard")
+    for record in records:
+        number, at = record["kinesis"]["sequenceNumber"], record["kinesis"].get("approximateArrivalTimestamp")
+        if not _NUMBER.fullmatch(number):
+            raise ValueError("a record of the event isn't one of Kinesis: its sequenceNumber is no number")
+        if record.get("eventID") != f"{shard}:{number}" or record.get("eventSourceARN") != arn:
+            raise ValueError("the event's records aren't of one shard, as a batch of Kinesis is")
+        if type(at) not in (int, float) or not 0 <= at < MAX_ARRIVAL_SECONDS:
+            raise ValueError("a record of the event isn't one of Kinesis: it has no approximateArrivalTimestamp")
+
+
 def sequence_of(record: Record) -> str:
-    """What Lambda calls a record of ``records_of`` by."""
-    return str(record["dynamodb"]["SequenceNumber"])
+    """What Lambda calls a record of ``records_of`` by. Those of a shard are ordered as numbers, not as texts."""
+    source = KINESIS if KINESIS.part in record else DYNAMODB
+    return str(record[source.part][source.number])
 
 
-def decode(record: Record) -> Change:
-    """Raises Poison, and ValueError when the stream's view type isn't NEW_AND_OLD_IMAGES."""
-    change = record["dynamodb"]
-    view = change.get("StreamViewType", BOTH_IMAGES)
-    if view != BOTH_IMAGES:
-        raise ValueError(f"the stream's view type is {view!r:.40}; it must be {BOTH_IMAGES}")
-    sequence, name = sequence_of(record), record.get("eventName")
-    if not (sequence.isascii() and sequence.isdigit() and len(sequence) <= MAX_SEQUENCE_DIGITS):
-        raise Poison("decode", "the sequence number is no number")
-    if name not in NAMES:
-        raise Poison("decode", "the event's name is unknown")
-    keys, new, old = (_image(change, part) for part in ("Keys", "NewImage", "OldImage"))
-    if not keys:
-        raise Poison("decode", "Keys is missing")
-    if (new is None) != (name == REMOVE):
-        raise Poison("decode", f"NewImage doesn't fit {name}")
-    if (old is None) != (name == INSERT):
-        raise Poison("decode", f"OldImage doesn't fit {name}")
-    return Change(sequence, name, keys, new, old, name == REMOVE and _by_ttl(record), at_of(record))
+def shard_of(record: Record) -> str | None:
+    """The shard that a record was read from. Only Kinesis' records tell; None for DynamoDB's."""
+    return str(record["eventID"]).partition(":")[0] if KINESIS.part in record else None
 
 
-def at_of(record: Record) -> float:
-    """When the record's change was written, in epoch seconds; now, if it doesn't say."""
-    at = record["dynamodb"].get("ApproximateCreationDateTime")
-    is_time = isinstance(at, (int, float)) and not isinstance(at, bool) and 0 <= at < 1e11
-    return float(at) if is_time else time.time()
+def lane_of(record: Record) -> str:
+    """``{stream name}/{shard id}`` of a record of Kinesis: what has one reader at a time, and its records an order."""
+    stream = _STREAM.fullmatch(record["eventSourceARN"])
+    assert stream is not None, "records_of has looked"
+    return f"{stream[1]}/{shard_of(record)}"
 
 
-def _image(change: dict[str, Any], part: str) -> Item | None:
-    image = change.get(part)
-    if image is None:
-        return None
-    try:
-        return {name: _DESERIALIZER.deserialize(value) for name, value in image.items()}
-    except (TypeError, ValueError, AttributeError, KeyError, ArithmeticError, RecursionError) as error:
-        raise Poison("decode", f"{part} can't be decoded ({type(error).__name__})") from None
-
-
-class _Deserializer(TypeDeserializer):
-    """boto3's, but binary values are base64, as an event has them; and what is no number isn't NaN, but an error."""
-
-    def _deserialize_n(self, value: str) -> Decimal:
-        number = DYNAMODB_CONTEXT.create_decimal(value)
-        if not number.is_finite():
-            raise ValueError
-        return number
-
-    def _deserialize_b(self, value: str) -> bytes:
-        return b64decode(value, validate=True)
-
-
-_DESERIALIZER = _Deserializer()
-
-
-def _by_ttl(record: Record) -> bool:
-    """In an event the names begin with small letters; GetRecords writes them large, and so do those who read it."""
-    who = record.get("userIdentity")
-    return isinstance(who, dict) and TTL_PRINCIPAL in (who.get("principalId"), who.get("PrincipalId"))
+def arrived_ms(record: Record) -> int:
+    """When Kinesis took the record, epoch milliseconds: the same each time that the record is delivered."""
+    at: float = record["kinesis"]["approximateArrivalTimestamp"]
+    return round(at * 1_000)
 
 
 # --- time -------------------------------------------------------------------------------------------------------------
@@ -168,100 +116,21 @@ class Deadline:
         return self._end - time.monotonic()
 
 
-# --- answers and dead letters -----------------------------------------------------------------------------------------
+# --- answers ----------------------------------------------------------------------------------------------------------
 
 
-def failures(sequences: Iterable[str]) -> dict[str, Any]:
-    """The answer of a batch: these records, and by Lambda's rule all after the first of them, are sent again."""
-    return {"batchItemFailures": [{"itemIdentifier": sequence} for sequence in sequences]}
+def failures(records: Sequence[Record], failed: Collection[str] = ()) -> dict[str, Any]:
+    """The answer to a batch: these sequence numbers, and by Lambda's rule all after the lowest of them, are sent again.
+
+    They are told in the batch's order. What Lambda makes of a number that wasn't in the batch isn't documented; such a failure
+    is told as the first record's, so that all is sent again.
+    """
+    numbers = [sequence_of(record) for record in records]
+    known = set(failed)
+    told = numbers[:1] if known - set(numbers) else [number for number in numbers if number in known]
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in told]}
 
 
-class DeadLetters:
-    """The queue of records that nothing can help; what is too large for a message is put into a bucket, if there is one."""
-
-    def __init__(self, sqs: "SQSClient", url: str, s3: "S3Client | None" = None, bucket: str = "") -> None:
-        self._sqs = sqs
-        self._url = url
-        self._s3 = s3
-        self._bucket = bucket
-
-    def send(self, letters: Sequence[Letter], request_id: str, deadline: Deadline) -> set[str]:
-        """Gives the sequence numbers of those that couldn't be sent, or weren't in time: these must be reported."""
-        unsent = {letter.sequence for letter in letters}
-        for batch in _batches(self._bodies(letters, request_id, deadline)):
-            if deadline.left() < LEAST_SEND_SECONDS:
-                break
-            unsent -= self._send(batch)
-        return unsent
-
-    def _send(self, batch: Sequence[tuple[str, str]]) -> set[str]:
-        """The sequence numbers that the queue has taken."""
-        entries: list[SendMessageBatchRequestEntryTypeDef]
-        entries = [{"Id": str(place), "MessageBody": body} for place, (_, body) in enumerate(batch)]
-        try:
-            done = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
-        except (ClientError, BotoCoreError):
-            return set()
-        return {batch[int(entry["Id"])][0] for entry in done.get("Successful", [])}
-
-    def _bodies(self, letters: Sequence[Letter], request_id: str, deadline: Deadline) -> Iterator[tuple[str, str]]:
-        for letter in letters:
-            body = _body(letter, request_id, letter.record)
-            if len(body) > MAX_BODY_BYTES:
-                if deadline.left() < LEAST_SEND_SECONDS or (where := self._elsewhere(letter)) is None:
-                    continue
-                body = _body(letter, request_id, where)
-            yield letter.sequence, body
-
-    def _elsewhere(self, letter: Letter) -> dict[str, Any] | None:
-        """What a message says instead of a large record; None when it couldn't be put away."""
-        text = json.dumps(letter.record)
-        told = {"sha256": sha256(text.encode()).hexdigest(), "bytes": len(text)}
-        if self._s3 is None:
-            return {**told, "truncated": text[:HEAD_CHARACTERS]}
-        key = f"dead-letters/{told['sha256']}.json"
-        try:
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode(), ContentType="application/json")
-        except (ClientError, BotoCoreError):
-            return None
-        return {**told, "s3": f"s3://{self._bucket}/{key}"}
-
-
-def _body(letter: Letter, request_id: str, data: dict[str, Any]) -> str:
-    """ASCII, so its length is its bytes, and SQS takes every character. DynamoDB's records don't say their shard."""
-    return json.dumps(
-        {
-            "sequenceNumber": letter.sequence,
-            "shardId": None,
-            "data": data,
-            "error": letter.error,
-            "stage": letter.stage,
-            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "requestId": request_id,
-        }
-    )
-
-
-def _batches(bodies: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    batch: list[tuple[str, str]] = []
-    size = 0
-    for sequence, body in bodies:
-        if batch and (len(batch) == MAX_ENTRIES or size + len(body) > MAX_BODY_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append((sequence, body))
-        size += len(body)
-    if batch:
-        yield batch
-
-
-@cache
-def dead_letters() -> DeadLetters | None:
-    """Those of ``DLQ_URL`` and ``DLQ_BUCKET``, once per container; None without a queue. Raises botocore's errors."""
-    url, bucket = os.environ.get("DLQ_URL"), os.environ.get("DLQ_BUCKET") or ""
-    if not url:
-        return None
-    retries: Any = {"mode": "standard", "total_max_attempts": 3}
-    config = Config(connect_timeout=2, read_timeout=5, retries=retries)
-    s3 = boto3.client("s3", config=config) if bucket else None
-    return DeadLetters(boto3.client("sqs", config=config), url, s3, bucket)
+def nothing(reason: str) -> dict[str, Any]:
+    """The answer to what isn't a batch at all, and so has nothing that could be sent again."""
+    return {"batchItemFailures": [], "error": reason}

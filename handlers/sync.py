@@ -25,6 +25,7 @@ from config_sync.signing import Signer
 from config_sync.sources.tables import Item, Tables, client, read_tables, tables_of_environment
 from config_sync.store import Store, open_store
 from evaluator.errors import BurgeeError
+from handlers._stream import records_of, sequence_of
 from handlers._sync_settings import SettingsError, SyncSettings, settings_of_environment
 
 NAMESPACE = "Burgee"
@@ -83,7 +84,7 @@ def read_event(event: Any) -> Request:
     if not isinstance(event, dict):
         raise ValueError("the event is no JSON object")
     if isinstance(event.get("Records"), list):
-        records = tuple(_sequence_number(record) for record in event["Records"])
+        records = tuple(map(sequence_of, records_of(event)))
         return Request(f"sync: {len(records)} changes in a table", records)
     if "detail-type" in event:
         return Request("sync: scheduled")
@@ -93,14 +94,6 @@ def read_event(event: Any) -> Request:
     if not isinstance(force, bool) or not isinstance(message, str):
         raise ValueError("the event's force must be true or false, and its message a text")
     return Request(message[:MAX_MESSAGE_CHARACTERS] or ("sync: forced by hand" if force else "sync: by hand"), None, force)
-
-
-def _sequence_number(record: Any) -> str:
-    change = record.get("dynamodb") if isinstance(record, dict) else None
-    number = change.get("SequenceNumber") if isinstance(change, dict) else None
-    if not isinstance(number, str) or not number:
-        raise ValueError("a record of the event isn't one of DynamoDB Streams: it has no SequenceNumber")
-    return number
 
 
 # --- once per sandbox -------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from burgee.migrate import migrate, migrations
-from handlers import _stream, assignment_mirror
+from handlers import _dead_letters, assignment_mirror
 from handlers._postgres import Session, connect, of_url, with_defaults
 from tests.aws import Aws
 from tests.handlers.streams import Context
@@ -120,8 +120,8 @@ class Mirror:
 
     def park(self, queue: Queue | None, url: str | None = None) -> None:
         """Where dead letters go from now on; None: there is no queue."""
-        letters = None if queue is None else _stream.DeadLetters(queue.client, url or queue.url)
-        self._patch.setattr(_stream, "dead_letters", lambda: letters)
+        letters = None if queue is None else _dead_letters.DeadLetters(queue.client, url or queue.url)
+        self._patch.setattr(_dead_letters, "dead_letters", lambda: letters)
 
     def __call__(self, *records: dict[str, Any], seconds: float = 30.0) -> list[str]:
         """Mirrors a batch, which is JSON as on Lambda; the sequence numbers that are reported."""

@@ -1,8 +1,12 @@
-"""Records of the assignments table's stream, as Lambda hands them to a function."""
+"""Records of the assignments table's stream and of Kinesis, as Lambda hands them to a function."""
 
+import json
+from base64 import b64encode
 from typing import Any
 
 ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/assignments/stream/2026-01-01T00:00:00.000"
+EVENTS_ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
+SHARD = "shardId-000000000000"
 AT = 1_770_000_000  # 2026-02-02T02:40:00Z
 TTL_DELETED = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
@@ -51,6 +55,29 @@ def record(
         "eventSourceARN": ARN,
     }
     return found | ({"userIdentity": TTL_DELETED} if ttl else {})
+
+
+def kinesis(
+    sequence: int | str, data: Any, shard: str = SHARD, at: float = AT, key: str = "user-1", arn: str = EVENTS_ARN
+) -> dict[str, Any]:
+    """A record of Kinesis. ``data``: its bytes, or what becomes JSON; ``at``: epoch seconds of its arrival."""
+    raw = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": key,
+            "sequenceNumber": str(sequence),
+            "data": b64encode(raw).decode(),
+            "approximateArrivalTimestamp": at,
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"{shard}:{sequence}",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": "arn:aws:iam::123456789012:role/events",
+        "awsRegion": "us-east-1",
+        "eventSourceARN": arn,
+    }
 
 
 class Context:

@@ -278,19 +278,19 @@ def test_evb_06_a_bad_record_that_can_not_be_parked_is_reported(mirror: Mirror, 
 
 
 def test_the_queue_is_that_of_the_environment(mirror: Mirror, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    from handlers import _stream
+    from handlers import _dead_letters
 
     queue = Queue(aws)
     monkeypatch.undo()
     for name, value in {**aws.environment, "DLQ_URL": queue.url, "DLQ_BUCKET": "a-bucket"}.items():
         monkeypatch.setenv(name, value)
-    _stream.dead_letters.cache_clear()
+    _dead_letters.dead_letters.cache_clear()
     try:
         Mirror.restart(mirror)
         assert mirror(record(2, item(variant=None))) == []
-        assert _stream.dead_letters() is _stream.dead_letters(), "one client per container"
+        assert _dead_letters.dead_letters() is _dead_letters.dead_letters(), "one client per container"
     finally:
-        _stream.dead_letters.cache_clear()
+        _dead_letters.dead_letters.cache_clear()
     assert len(queue.messages()) == 1
 
 

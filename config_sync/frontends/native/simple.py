@@ -5,6 +5,7 @@ Used by the native front end only.
 """
 
 from fractions import Fraction
+from json import dumps
 from typing import Any, NamedTuple
 
 from config_sync import ir
@@ -175,12 +176,19 @@ def _build(entry: Entry, item: models.SimpleFlag | models.Experiment, parts: _Pa
     targets = reader.targets(item.targeting_rules, origin.child("targeting_rules"))
     identity = item.flag_id if isinstance(item, models.SimpleFlag) else item.experiment_id
     metadata = metadata_of(item, parts.kind, identity)
+    if isinstance(item, models.Experiment) and metadata is not None:
+        metadata |= {"status": item.status, "allocation": _allocation(parts.choice)}
     if notes.first_error is not None:
         return Built(tombstone(entry, faces.variants, faces.off, metadata, notes))
     if not parts.runs:
         return Built(stopped(entry, faces.variants, faces.off, metadata))
     decision = decide(targets, parts.chance, faces.on, faces.off, parts.unlucky)
     return Built(finished(entry, faces.variants, gates, decision, metadata), keeper.place, origin.child("layer"))
+
+
+def _allocation(choice: Weighted) -> str:
+    """The variants' weights as JSON, for those who compare them: a flag's metadata are flat."""
+    return dumps({name: float(share) for name, share in choice.shares}, separators=(",", ":"))
 
 
 def variants_on(data: dict[str, Any]) -> tuple[str, ...]:

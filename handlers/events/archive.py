@@ -1,0 +1,300 @@
+"""The last stage: events as lines of JSON, lines as objects in S3. For ``handlers.events``.
+
+An object is one hour of one unit (what one transaction counts): gzip, one event a line. Its key is made of the hour, the lane
+and the sequence number of that hour's first record in the unit, so that a unit that comes again overwrites what it left.
+``line``, ``fits`` and ``objects`` are pure; ``store`` is the only one that calls.
+"""
+
+import time
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers._aws_json import backoff_seconds
+from handlers._stream import LEAST_SEND_SECONDS, Deadline
+from handlers.events.model import Entry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MAX_EVENTS = 1_000  # of an object, and so of a unit
+MAX_BYTES = 5_000_000  # before compression
+ERRORS = "errors/"
+"""The prefix of what is quarantined, by the hour of its arrival."""
+LEVEL = 1  # of gzip: 6 takes four times as long and saves a sixth
+ATTEMPTS = 3
+CONTENT_TYPE = "application/x-ndjson"
+HOUR_MS = 3_600_000
+
+# S3's errors that another attempt may help; others (no such bucket, access denied) stay as they are
+_TRANSIENT = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted", "Throttling"})
+
+
+# --- lines ------------------------------------------------------------------------------------------------------------
+
+
+class _Line(msgspec.Struct, omit_defaults=True):
+    """What the archive says of an event, in this order; what is not known is left out."""
+
+    event_id: str
+    event_type: str
+    user_id: str
+    experiment_id: str | None
+    timestamp: str
+    properties: dict[str, Any] | None
+    metadata: dict[str, Any] | None
+    received_at: str
+    sequence: str
+    shard: str
+    assignment_id: str | None = None
+    variant: str | None = None
+    experiment_key: str | None = None
+    experiment_name: str | None = None
+    experiment_status: str | None = None
+    phase: int = 0
+    time_since_assignment_seconds: int | None = None
+    precedes_assignment: bool = False
+    enrichment_error: bool = False
+    quarantined: str = ""
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def line(entry: Entry) -> bytes:
+    """The event as one line of JSON, without the line's end: as it was sent, and what the stages have found out.
+
+    A ``timestamp`` that it hasn't is its arrival's. Elapsed time is rounded towards zero, and negative for an event that
+    precedes its assignment. The entry must have been validated.
+    """
+    event = entry.event
+    if event is None:
+        raise ValueError("the entry has no event: it wasn't validated")
+    received = _iso(entry.arrived_ms)
+    elapsed = None if entry.assigned_ms is None else entry.at_ms - entry.assigned_ms
+    return _encode(
+        _Line(
+            event.event_id,
+            event.event_type,
+            event.user_id,
+            event.experiment_id,
+            event.timestamp or received,
+            event.properties,
+            event.metadata,
+            received,
+            entry.sequence,
+            entry.shard,
+            entry.assignment_id,
+            entry.variant,
+            entry.experiment_key,
+            entry.experiment_name,
+            entry.experiment_status,
+            entry.phase,
+            None if elapsed is None else int(elapsed / 1_000),
+            elapsed is not None and elapsed < 0,
+            entry.enrichment_error,
+            entry.why,
+        )
+    )
+
+
+def _iso(at_ms: int) -> str:
+    return f"{_second(at_ms // 1_000)}.{at_ms % 1_000:03}Z"
+
+
+@lru_cache(4_096)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def fits(events: int, size: int, more: int) -> bool:
+    """Whether a unit of ``events`` events, whose lines have ``size`` bytes with their ends, takes a line of ``more`` bytes too.
+
+    An empty one takes any: an event that is too large has an object of its own.
+    """
+    return not events or (events < MAX_EVENTS and size + more + 1 <= MAX_BYTES)
+
+
+# --- objects ----------------------------------------------------------------------------------------------------------
+
+
+class Object(NamedTuple):
+    """``body`` None: no event is left for this key, and what is there is deleted. ``last``: the last event's sequence."""
+
+    key: str
+    body: bytes | None
+    events: int
+    last: str
+
+
+class _Hour:
+    __slots__ = ("first", "last", "lines", "place")
+
+    def __init__(self, entry: Entry) -> None:
+        self.first, self.place, self.last = entry.sequence, entry.place, entry.sequence
+        self.lines: list[bytes] = []
+
+
+def objects(entries: Iterable[Entry], dropped: Iterable[Entry], lane: str) -> list[Object]:
+    """The objects of one unit, in the order of their keys.
+
+    ``entries``: what is archived, quarantined ones included, in the stream's order; a ``line`` that is missing is made.
+    ``dropped``: the unit's duplicates. They have a say in the keys, because which of two is the duplicate depends on where a
+    batch begins. ``lane``: stream and shard.
+    """
+    hours: dict[tuple[str, int], _Hour] = {}
+    for entry in entries:
+        hour = _hour(hours, entry)
+        hour.lines.append(entry.line or line(entry))
+        hour.last = entry.sequence
+    for entry in dropped:
+        hour = _hour(hours, entry)
+        if entry.place < hour.place:
+            hour.first, hour.place = entry.sequence, entry.place
+    name = lane.replace("/", "-")
+    made = []
+    for (prefix, at), hour in hours.items():
+        body = _packed(hour.lines) if hour.lines else None
+        made.append(Object(f"{prefix}{_partition(at)}/events_{name}-{hour.first}.json.gz", body, len(hour.lines), hour.last))
+    return sorted(made)
+
+
+def _hour(hours: dict[tuple[str, int], _Hour], entry: Entry) -> _Hour:
+    where = (ERRORS, entry.arrived_ms // HOUR_MS) if entry.why else ("", entry.at_ms // HOUR_MS)
+    found = hours.get(where)
+    if found is None:
+        found = hours[where] = _Hour(entry)
+    return found
+
+
+@lru_cache(1_024)
+def _partition(hour: int) -> str:
+    return datetime.fromtimestamp(hour * 3_600, UTC).strftime("year=%Y/month=%m/day=%d/hour=%H")
+
+
+def _packed(lines: Sequence[bytes]) -> bytes:
+    """Gzip without a name or a time: the same lines are the same bytes."""
+    return zlib.compress(b"\n".join(lines) + b"\n", LEVEL, 31)
+
+
+# --- the bucket -------------------------------------------------------------------------------------------------------
+
+
+class Stored(NamedTuple):
+    """What has become of one object (requirement ARC-04). ``error``: S3's code or the fault's name; empty if all is well."""
+
+    success: bool
+    s3_uri: str
+    event_count: int
+    compressed_size: int
+    retries: int
+    error: str = ""
+
+
+class Batches(NamedTuple):
+    """What has become of a unit's objects. After a failure the rest isn't tried: the unit comes again as a whole."""
+
+    results: list[Stored]
+    batches_created: int
+    total_events: int
+
+    @property
+    def uploaded_events(self) -> int:
+        return sum(result.event_count for result in self.results if result.success)
+
+    @property
+    def failures(self) -> int:
+        return self.batches_created - sum(result.success for result in self.results)
+
+    @property
+    def success(self) -> bool:
+        return not self.failures
+
+    @property
+    def error(self) -> str:
+        return self.results[-1].error if self.results else ""
+
+
+def store(
+    s3: "S3Client",
+    bucket: str,
+    objects: Sequence[Object],
+    owner: str | None,
+    deadline: Deadline,
+    attempts: int = ATTEMPTS,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Batches:
+    """Puts the objects into the bucket, and deletes those without a body. Raises nothing of S3's.
+
+    ``owner``: the account that the bucket must belong to; None when it isn't known. Transient faults are tried again after a
+    pause that grows, as long as there is time; ``s3`` should have no retries of its own.
+    """
+    done: list[Stored] = []
+    for item in objects:
+        done.append(_store(s3, bucket, item, owner, deadline, attempts, sleep))
+        if not done[-1].success:
+            break
+    return Batches(done, len(objects), sum(item.events for item in objects))
+
+
+def _store(
+    s3: "S3Client",
+    bucket: str,
+    item: Object,
+    owner: str | None,
+    deadline: Deadline,
+    attempts: int,
+    sleep: Callable[[float], object],
+) -> Stored:
+    uri, size = f"s3://{bucket}/{item.key}", len(item.body or b"")
+    error = "Deadline"
+    for attempt in range(attempts):
+        if deadline.left() < LEAST_SEND_SECONDS:
+            return Stored(False, uri, item.events, size, attempt, error)
+        try:
+            _send(s3, bucket, item, owner)
+        except (ClientError, BotoCoreError) as fault:
+            error, is_transient = _told(fault)
+            pause = backoff_seconds(attempt)
+            if not is_transient or attempt + 1 == attempts or pause >= deadline.left():
+                return Stored(False, uri, item.events, size, attempt, error)
+            sleep(pause)
+        else:
+            return Stored(True, uri, item.events, size, attempt)
+    raise ValueError("attempts must be at least 1")
+
+
+def _send(s3: "S3Client", bucket: str, item: Object, owner: str | None) -> None:
+    whose: Any = {"ExpectedBucketOwner": owner} if owner else {}
+    if item.body is None:
+        s3.delete_object(Bucket=bucket, Key=item.key, **whose)
+        return
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    s3.put_object(
+        Bucket=bucket,
+        Key=item.key,
+        Body=item.body,
+        ContentType=CONTENT_TYPE,
+        ContentEncoding="gzip",
+        Metadata={
+            "event_count": str(item.events),
+            "compression": "gzip",
+            "upload_timestamp": now,
+            "last_sequence": item.last,
+        },
+        **whose,
+    )
+
+
+def _told(fault: ClientError | BotoCoreError) -> tuple[str, bool]:
+    """What to say of a fault, and whether another attempt may help."""
+    if isinstance(fault, ClientError):
+        code = str(fault.response.get("Error", {}).get("Code", "Unknown"))
+        status = fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return code, code in _TRANSIENT or status >= 500 or status == 429
+    return type(fault).__name__, True
