@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from config_sync.sources.tables import SETTINGS, Tables
 from config_sync.store_s3 import S3Store
+from handlers import _counters
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,22 +29,32 @@ PREFIX = "local"
 STORE = f"s3://{BUCKET}/{PREFIX}"
 EVENTS_BUCKET = "burgee-events"
 ASSIGNMENTS = "assignments"
-COUNTERS = "event-aggregations"
+COUNTERS = _counters.TABLE
 STREAM = "events"
 SHARDS = 2
 
 
 class Table(NamedTuple):
-    """``keys``: the partition key, and the sort key if there is one (requirement INF-02); both are strings."""
+    """``definition``: what CreateTable needs besides a name. ``ttl``: the attribute at which items end, "" for none."""
 
-    keys: tuple[str, ...]
-    stream: bool = True
-    ttl: bool = False  # items end at their attribute ``ttl``
+    definition: Any
+    ttl: str = ""
 
 
-TABLES = {name: Table(("key",)) for name in Tables()} | {
-    ASSIGNMENTS: Table(("user_id", "experiment_id"), ttl=True),
-    COUNTERS: Table(("partition_key", "sort_key"), stream=False, ttl=True),
+def _streaming(*keys: str) -> Any:
+    """A table with a stream. ``keys``: the partition key, and the sort key if there is one (requirement INF-02)."""
+    kinds = ("HASH", "RANGE")
+    return {
+        "KeySchema": [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=False)],
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    }
+
+
+TABLES = {name: Table(_streaming("key")) for name in Tables()} | {
+    ASSIGNMENTS: Table(_streaming("user_id", "experiment_id"), "ttl"),
+    COUNTERS: Table(_counters.DEFINITION, _counters.TTL),
 }
 BUCKETS = (BUCKET, EVENTS_BUCKET)
 # Two hold what waits for a person or a command, three what a mapping has given up.
@@ -132,9 +143,12 @@ def create(cloud: Cloud) -> Resources:
     """Makes everything. Raises botocore's errors."""
     made = Resources()
     for name, table in TABLES.items():
-        arn = _create_table(cloud, name, table)
-        if arn:
-            made.streams[name] = arn
+        told = cloud.dynamodb.create_table(TableName=name, **table.definition)["TableDescription"]
+        if "LatestStreamArn" in told:
+            made.streams[name] = told["LatestStreamArn"]
+        if table.ttl:
+            wish: Any = {"Enabled": True, "AttributeName": table.ttl}
+            cloud.dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=wish)
     for bucket in BUCKETS:
         cloud.s3.create_bucket(Bucket=bucket)
     for queue in QUEUES:
@@ -142,24 +156,6 @@ def create(cloud: Cloud) -> Resources:
     cloud.kinesis.create_stream(StreamName=STREAM, ShardCount=SHARDS)
     made.events = cloud.kinesis.describe_stream_summary(StreamName=STREAM)["StreamDescriptionSummary"]["StreamARN"]
     return made
-
-
-def _create_table(cloud: Cloud, name: str, table: Table) -> str:
-    """The ARN of the new table's stream, "" without one."""
-    kinds: Any = ("HASH", "RANGE")
-    more: Any = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}} if table.stream else {}
-    made = cloud.dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(table.keys, kinds, strict=False)],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in table.keys],
-        BillingMode="PAY_PER_REQUEST",
-        **more,
-    )
-    if table.ttl:
-        cloud.dynamodb.update_time_to_live(
-            TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
-        )  # fmt: skip
-    return made["TableDescription"].get("LatestStreamArn", "")
 
 
 def store(cloud: Cloud) -> S3Store:
