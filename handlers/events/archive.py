@@ -16,7 +16,8 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers._aws_json import backoff_seconds
-from handlers._stream import LEAST_SEND_SECONDS, Deadline
+from handlers._dead_letters import LEAST_SEND_SECONDS
+from handlers._stream import Deadline
 from handlers.events.model import Entry
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 import msgspec
 
 from handlers._contract import MAX_EVENT_BYTES
-from handlers._stream import Letter, Record
+from handlers._dead_letters import Letter
+from handlers._stream import MAX_ARRIVAL_SECONDS, Record
 from handlers.events.model import Entry, Event
 
 STAGE = "parse"
@@ -28,7 +29,6 @@ KINDS = (BASE64, UTF8, JSON, AGGREGATED, TOO_LARGE, UNEXPECTED)
 """What an error's text begins with."""
 
 KPL_MAGIC = b"\xf3\x89\x9a\xc2"  # of amazon-kinesis-producer's aggregation format; no UTF-8 text begins so
-MAX_SECONDS = 1e11  # of an arrival: the year 5138
 
 _event_of = msgspec.json.Decoder(Event).decode
 
@@ -47,7 +47,7 @@ def parse(records: Iterable[Record] | None, skip_errors: bool = True) -> tuple[l
             sequence = kinesis["sequenceNumber"]
             shard, _, _ = record["eventID"].partition(":")
             arrived = kinesis["approximateArrivalTimestamp"]
-            if not 0 <= arrived < MAX_SECONDS:
+            if not 0 <= arrived < MAX_ARRIVAL_SECONDS:
                 raise ValueError(UNEXPECTED + ": the record's arrival is no time")
             data = a2b_base64(kinesis["data"], strict_mode=True)
             entry = Entry(place, sequence, shard, round(arrived * 1_000), data)
@@ -61,7 +61,7 @@ def parse(records: Iterable[Record] | None, skip_errors: bool = True) -> tuple[l
             text = _error(error)
             if not skip_errors:
                 raise ValueError(text) from None
-            letters.append(Letter(record, _sequence(record), STAGE, text))
+            letters.append(Letter(record, STAGE, text))
         else:
             entries.append(entry)
     return entries, letters
@@ -106,11 +106,3 @@ def _error(error: Exception) -> str:
         if text.startswith("string argument should contain only ASCII"):
             return f"{BASE64}: the record isn't base64"
     return f"{UNEXPECTED}: the record isn't one of a Kinesis stream ({type(error).__name__})"
-
-
-def _sequence(record: Any) -> str:
-    """The record's sequence number; nothing if it has none."""
-    try:
-        return str(record["kinesis"]["sequenceNumber"])
-    except (LookupError, TypeError):
-        return ""

@@ -15,7 +15,8 @@ import msgspec
 
 from evaluator.errors import BurgeeError
 from handlers._contract import check_event, is_timestamp
-from handlers._stream import Letter, Record
+from handlers._dead_letters import Letter
+from handlers._stream import Record
 from handlers.events.model import Entry, Event
 from handlers.events.parse import load
 
@@ -78,7 +79,7 @@ def validate(entries: Sequence[Entry], records: Sequence[Record], max_age_ms: in
             if error := check_event(found):
                 if not skip_invalid:
                     raise ValidationError(error)
-                letters.append(Letter(records[entry.place], entry.sequence, STAGE, error))
+                letters.append(Letter(records[entry.place], STAGE, error))
                 continue
             event = entry.event = event or _mended(found)
             at = arrived if event.timestamp is None else epoch_ms(event.timestamp)
