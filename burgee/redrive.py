@@ -3,7 +3,7 @@
 A message is a letter of the processor's (a record that nothing could help) or of Lambda's (a batch that was given up: where
 its records are). A letter's record goes back if the processor, as it is now, would count it; a batch's records all go back, the
 processor tells them apart. A message is deleted when the stream has its records. Whoever dies in between, or runs this twice,
-puts records back twice: they have their event ids, and what has been counted isn't counted again. boto3 is imported when it runs.
+puts records back twice: by their event ids, what has been counted isn't counted again. boto3 is imported when it runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -72,11 +72,11 @@ def redrive(options: argparse.Namespace) -> int:
     except (BotoCoreError, ClientError) as error:
         raise Trouble(f"the queue can't be read or a message not be deleted: {error}") from error
     would = "would put" if options.dry_run else "put"
-    print(f"{would} {told.events} events of {told.done} messages back into the stream")
+    print(f"{would} {_plural(told.events, 'event')} of {_plural(told.done, 'message')} back into the stream")
     for reason, count in sorted(told.reasons.items()):
         print(f"{count} × {reason}", file=sys.stderr)
     if told.stayed:
-        print(f"{told.stayed} message{'s' * (told.stayed != 1)} stayed in the queue", file=sys.stderr)
+        print(f"{_plural(told.stayed, 'message')} stayed in the queue", file=sys.stderr)
     return 1 if told.stayed else 0
 
 
@@ -121,7 +121,7 @@ class Redrive:
 
     def run(self, limit: int | None = None) -> Told:
         """Until the queue gives nothing new, or ``limit`` messages. Raises botocore's errors about the queue."""
-        seen: dict[str, str] = {}
+        seen: set[str] = set()
         stayed: list[str] = []
         try:
             while limit is None or len(seen) < limit:
@@ -130,7 +130,7 @@ class Redrive:
                 new = [one for one in found.get("Messages", []) if one["MessageId"] not in seen]
                 if not new:  # none, or only such as have stayed
                     break
-                seen |= {one["MessageId"]: one["ReceiptHandle"] for one in new}
+                seen |= {one["MessageId"] for one in new}
                 stayed += self._some(new)
         finally:
             for handle in stayed:
@@ -138,27 +138,27 @@ class Redrive:
         return self.told
 
     def _some(self, messages: Sequence[MessageTypeDef]) -> list[str]:
-        """Puts back what some messages hold; the receipt handles of those that stay."""
-        puts: dict[str, list[Put]] = {}
+        """Puts back what some messages hold; the receipt handles of those that are still in the queue."""
+        read: list[tuple[str, list[Put]]] = []
+        stays: list[str] = []
         for message in messages:
             try:
-                puts[message["ReceiptHandle"]] = self._read(message["Body"])
+                read.append((message["ReceiptHandle"], self._read(message["Body"])))
             except Stays as why:
                 self.told.reasons[str(why)] += 1
-        refused = set() if self.dry_run else self._put([put for found in puts.values() for put in found])
-        for handle, found in puts.items():
-            if refused.isdisjoint(map(id, found)):
-                self.told.done += 1
-                self.told.events += len(found)
-                if not self.dry_run:
-                    self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=handle)
-                    continue
-            else:
+                stays.append(message["ReceiptHandle"])
+        refused = set() if self.dry_run else self._put([put for _, puts in read for put in puts])
+        for handle, puts in read:
+            if not refused.isdisjoint(map(id, puts)):
                 self.told.reasons["the stream didn't take all of its records"] += 1
-            puts[handle] = []
-        stayed = [message["ReceiptHandle"] for message in messages if not puts.get(message["ReceiptHandle"])]
-        self.told.stayed += 0 if self.dry_run else len(stayed)
-        return stayed
+                stays.append(handle)
+                continue
+            self.told.done += 1
+            self.told.events += len(puts)
+            if not self.dry_run:
+                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=handle)
+        self.told.stayed += len(stays)
+        return [handle for handle, _ in read] + stays if self.dry_run else stays
 
     def _show_again(self, handle: str) -> None:
         """What stays needn't stay hidden for as long as the queue says."""
@@ -286,7 +286,9 @@ def why_not(record: dict[str, Any], max_age_ms: int) -> str | None:
     from handlers.events.validate import validate
 
     kinesis = record.get("kinesis")
-    fresh = {**record, "kinesis": {**kinesis, "approximateArrivalTimestamp": time.time()}} if isinstance(kinesis, dict) else record
+    fresh = (
+        {**record, "kinesis": {**kinesis, "approximateArrivalTimestamp": time.time()}} if isinstance(kinesis, dict) else record
+    )
     entries, letters = parse([fresh])
     if not letters:
         found = validate(entries, [fresh], max_age_ms)
@@ -298,8 +300,6 @@ def why_not(record: dict[str, Any], max_age_ms: int) -> str | None:
 
 def _as_lambda_has_it(raw: Any) -> dict[str, Any]:
     """What ``why_not`` needs of it."""
-    from base64 import b64encode
-
     data = {"data": b64encode(raw["Data"]).decode(), "sequenceNumber": raw["SequenceNumber"]}
     return {"kinesis": data, "eventID": f"shardId-0:{raw['SequenceNumber']}"}
 
@@ -323,6 +323,10 @@ def _code(error: Any) -> str:
     """The service's word for it, which quotes nothing."""
     response = getattr(error, "response", None)
     return str(response["Error"]["Code"]) if response else type(error).__name__
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _max_age_ms() -> int:
