@@ -7,7 +7,7 @@ meet in an item; whoever reads adds the lanes up. docs/event-processor.md has th
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
@@ -48,6 +48,7 @@ MAX_PARTITION_KEY_BYTES = 2048
 MAX_SORT_KEY_BYTES = 1024
 DAY_SECONDS = 86_400
 _EVENT_TYPE = "event_type#"
+_EXACT = Context(prec=60)  # sums of DynamoDB's 38 digits
 
 
 class Key(NamedTuple):
@@ -184,7 +185,8 @@ def added(items: Iterable[Mapping[str, Any]]) -> Totals:
             sketches.append(_sketches.read(bytes(item[USERS])))
         for name, found in moments_of(item).items():
             before = metrics.get(name, Moments(0, Decimal(0), Decimal(0)))
-            metrics[name] = Moments(before.n + found.n, before.total + found.total, before.squares + found.squares)
+            total, squares = _EXACT.add(before.total, found.total), _EXACT.add(before.squares, found.squares)
+            metrics[name] = Moments(before.n + found.n, total, squares)
     return Totals(events, sketches[0] if len(sketches) == 1 else _sketches.merged(sketches), metrics)
 
 

@@ -34,6 +34,7 @@ HOUR_MS = 3_600_000
 
 # S3's errors that another attempt may help; others (no such bucket, access denied) stay as they are
 _TRANSIENT = frozenset({"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted", "Throttling"})
+_THERE = ("PreconditionFailed", "412")
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------
@@ -45,13 +46,13 @@ class _Line(msgspec.Struct, omit_defaults=True):
     event_id: str
     event_type: str
     user_id: str
-    experiment_id: str | None
-    timestamp: str
-    properties: dict[str, Any] | None
-    metadata: dict[str, Any] | None
-    received_at: str
-    sequence: str
-    shard: str
+    experiment_id: str | None = None
+    timestamp: str = ""
+    properties: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    received_at: str = ""
+    sequence: str = ""
+    shard: str = ""
     assignment_id: str | None = None
     variant: str | None = None
     experiment_key: str | None = None
@@ -97,7 +98,7 @@ def line(entry: Entry) -> bytes:
             entry.experiment_status,
             entry.phase,
             None if elapsed is None else int(elapsed / 1_000),
-            elapsed is not None and elapsed < 0,
+            elapsed is not None and elapsed <= -1_000,
             entry.enrichment_error,
             entry.why,
         )
@@ -183,6 +184,10 @@ def _packed(lines: Sequence[bytes]) -> bytes:
     return zlib.compress(b"\n".join(lines) + b"\n", LEVEL, 31)
 
 
+class Overtaken(Exception):
+    """Another invocation has the lane."""
+
+
 # --- the bucket -------------------------------------------------------------------------------------------------------
 
 
@@ -227,17 +232,21 @@ def store(
     objects: Sequence[Object],
     owner: str | None,
     deadline: Deadline,
+    may_replace: Callable[[], bool],
     attempts: int = ATTEMPTS,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Batches:
     """Puts the objects into the bucket, and deletes those without a body. Raises nothing of S3's.
 
-    ``owner``: the account that the bucket must belong to; None when it isn't known. Transient faults are tried again after a
-    pause that grows, as long as there is time; ``s3`` should have no retries of its own.
+    ``owner``: the account that the bucket must belong to; None when it isn't known. ``may_replace`` is asked before an object
+    that is there already is replaced or deleted: whether the lane is still ours. It is looked at first and replaced on the
+    condition that it is still the same, so that an invocation that was overtaken never undoes what the next one has stored.
+    Transient faults are tried again after a pause that grows, as long as there is time; ``s3`` should have no retries of its
+    own.
     """
     done: list[Stored] = []
     for item in objects:
-        done.append(_store(s3, bucket, item, owner, deadline, attempts, sleep))
+        done.append(_store(s3, bucket, item, owner, deadline, may_replace, attempts, sleep))
         if not done[-1].success:
             break
     return Batches(done, len(objects), sum(item.events for item in objects))
@@ -249,6 +258,7 @@ def _store(
     item: Object,
     owner: str | None,
     deadline: Deadline,
+    may_replace: Callable[[], bool],
     attempts: int,
     sleep: Callable[[float], object],
 ) -> Stored:
@@ -258,7 +268,9 @@ def _store(
         if deadline.left() < LEAST_SEND_SECONDS:
             return Stored(False, uri, item.events, size, attempt, error)
         try:
-            _send(s3, bucket, item, owner)
+            _send(s3, bucket, item, owner, may_replace)
+        except Overtaken:
+            return Stored(False, uri, item.events, size, attempt, "Overtaken")
         except (ClientError, BotoCoreError) as fault:
             error, is_transient = _told(fault)
             pause = backoff_seconds(attempt)
@@ -270,16 +282,40 @@ def _store(
     raise ValueError("attempts must be at least 1")
 
 
-def _send(s3: "S3Client", bucket: str, item: Object, owner: str | None) -> None:
-    whose: Any = {"ExpectedBucketOwner": owner} if owner else {}
-    if item.body is None:
-        s3.delete_object(Bucket=bucket, Key=item.key, **whose)
-        return
+def _send(s3: "S3Client", bucket: str, item: Object, owner: str | None, may_replace: Callable[[], bool]) -> None:
+    where: Any = {"Bucket": bucket, "Key": item.key} | ({"ExpectedBucketOwner": owner} if owner else {})
+    if item.body is not None:
+        try:
+            _put(s3, where, item, {"IfNoneMatch": "*"})
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _THERE:
+                raise
+        else:
+            return
+    # What is there is of an attempt that wasn't committed: it is looked at before the lane is.
+    tag = _tag(s3, where)
+    if not may_replace():
+        raise Overtaken
+    if item.body is not None:
+        _put(s3, where, item, {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag})
+    elif tag is not None:
+        s3.delete_object(**where, IfMatch=tag)
+
+
+def _tag(s3: "S3Client", where: Any) -> str | None:
+    """The entity tag of what is there; None if nothing is."""
+    try:
+        return s3.head_object(**where)["ETag"]
+    except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+            return None
+        raise
+
+
+def _put(s3: "S3Client", where: Any, item: Object, condition: Any) -> None:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     s3.put_object(
-        Bucket=bucket,
-        Key=item.key,
-        Body=item.body,
+        Body=item.body or b"",
         ContentType=CONTENT_TYPE,
         ContentEncoding="gzip",
         Metadata={
@@ -288,7 +324,8 @@ def _send(s3: "S3Client", bucket: str, item: Object, owner: str | None) -> None:
             "upload_timestamp": now,
             "last_sequence": item.last,
         },
-        **whose,
+        **where,
+        **condition,
     )
 
 
@@ -297,5 +334,6 @@ def _told(fault: ClientError | BotoCoreError) -> tuple[str, bool]:
     if isinstance(fault, ClientError):
         code = str(fault.response.get("Error", {}).get("Code", "Unknown"))
         status = fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return code, code in _TRANSIENT or status >= 500 or status == 429
+        # 409 and 412: somebody else writes the same key at this moment; the next look tells who.
+        return code, code in _TRANSIENT or status >= 500 or status in (409, 412, 429)
     return type(fault).__name__, True

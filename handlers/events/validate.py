@@ -125,8 +125,9 @@ class _Quick:
         minute = self._minutes.get(text[:17])
         if minute is not None:
             end = len(text) - (1 if text.endswith("Z") else 6 if text.endswith("+00:00") else 0)
-            digits = text[17:19] + text[20:end]
-            if digits.isdigit() and digits.isascii() and 2 <= len(digits) <= 11 and (len(digits) > 2) == (text[19:20] == "."):
+            mark, digits = text[19:20] if end > 19 else "", text[17:19] + text[20:end]
+            is_whole = not mark and len(digits) == 2
+            if digits.isdigit() and digits.isascii() and (is_whole or (mark == "." and 2 < len(digits) <= 11)):
                 passed = int(digits.ljust(5, "0")[:5])
                 if passed < _MINUTE_MS:
                     return minute + passed

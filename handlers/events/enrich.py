@@ -1,0 +1,133 @@
+"""What is known of an event's user and experiment (requirements ENR-01 to ENR-08). For ``handlers.events``.
+
+``Assignments`` looks assignments up, a call for a hundred; ``enrich`` is a pure function over a batch.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from handlers._contract import EXPOSURE, is_text
+from handlers._experiments import Experiment
+from handlers.events import dynamodb
+from handlers.events.model import Entry
+from handlers.events.validate import epoch_ms
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MAX_REMEMBERED = 50_000
+MAX_VARIANT = 256
+
+Pair = tuple[str, str]  # user, experiment id
+_PROJECTION: Any = {
+    "ProjectionExpression": "user_id, experiment_id, assignment_id, #variant, #timestamp",
+    "ExpressionAttributeNames": {"#variant": "variant", "#timestamp": "timestamp"},
+}
+
+
+class Assigned(NamedTuple):
+    """A user's assignment. ``at_ms``: when, epoch milliseconds."""
+
+    assignment_id: str
+    variant: str
+    at_ms: int
+
+
+class Assignments:
+    """The assignments table. An assignment that was found never changes, so it is remembered; that there is none isn't."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+        self._known: OrderedDict[Pair, Assigned | None] = OrderedDict()
+
+    def of(self, pairs: Iterable[Pair]) -> dict[Pair, Assigned | None]:
+        """The assignments of those who have one; None: what is stored can't be read.
+
+        Raises botocore's errors and ``dynamodb.Transient``: without its variant an event can't be counted, so the batch waits.
+        """
+        known = self._known
+        found: dict[Pair, Assigned | None] = {}
+        asked: list[Any] = []
+        for pair in dict.fromkeys(pairs):
+            if (assigned := known.get(pair)) is not None:
+                found[pair] = assigned
+            else:
+                asked.append({"user_id": {"S": pair[0]}, "experiment_id": {"S": pair[1]}})
+        for item in dynamodb.get_all(self._client, self._table, asked, **_PROJECTION):
+            pair = (item["user_id"]["S"], item["experiment_id"]["S"])
+            found[pair] = known[pair] = _read(item)
+        while len(known) > MAX_REMEMBERED:
+            known.popitem(last=False)
+        return found
+
+
+def _read(item: Mapping[str, Any]) -> Assigned | None:
+    try:
+        assigned = Assigned(item["assignment_id"]["S"], item["variant"]["S"], epoch_ms(item["timestamp"]["S"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return assigned if is_text(assigned.variant, MAX_VARIANT) else None
+
+
+def pairs_of(entries: Iterable[Entry]) -> list[Pair]:
+    """Whose assignments these events need."""
+    return [
+        (event.user_id, event.experiment_id)
+        for entry in entries
+        if (event := entry.event) is not None and event.experiment_id is not None
+    ]
+
+
+def enrich(
+    entries: Sequence[Entry],
+    assignments: Mapping[Pair, Assigned | None],
+    experiments: Mapping[str, Experiment],
+    phase_of: Callable[[Experiment, int], int],
+) -> None:
+    """Fills in what the entries' assignments and experiments (by id) say; events without an experiment stay as they are.
+
+    ``phase_of(experiment, assigned_ms)``: the number of the phase. An exposure for which no assignment is found counts under
+    the variant that it names.
+    """
+    for entry in entries:
+        event = entry.event
+        if event is None or event.experiment_id is None:
+            continue
+        pair = (event.user_id, event.experiment_id)
+        assigned = assignments.get(pair)
+        if assigned is None:
+            entry.enrichment_error = pair in assignments
+            if event.event_type == EXPOSURE:
+                _by_itself(entry)
+        else:
+            entry.assignment_id, entry.variant, entry.assigned_ms = assigned
+        experiment = experiments.get(event.experiment_id)
+        if experiment is not None:
+            entry.experiment_key = experiment.key
+            entry.experiment_name = experiment.name
+            entry.experiment_status = experiment.status
+            if entry.assigned_ms is not None:
+                entry.phase = phase_of(experiment, entry.assigned_ms)
+
+
+def _by_itself(entry: Entry) -> None:
+    """The variant that an exposure names; it is told at the moment of the assignment."""
+    assert entry.event is not None
+    variant = (entry.event.properties or {}).get("variant")
+    if isinstance(variant, str) and is_text(variant, MAX_VARIANT):
+        entry.variant = variant
+        entry.assigned_ms = entry.at_ms
+
+
+def elapsed_seconds(entry: Entry) -> int | None:
+    """Whole seconds from the assignment to the event, negative when it came before (requirements ENR-02, ENR-08)."""
+    return None if entry.assigned_ms is None else int((entry.at_ms - entry.assigned_ms) / 1_000)
+
+
+def is_countable(entry: Entry) -> bool:
+    """Whether the event belongs to a variant: it has an experiment and an assignment that it doesn't precede."""
+    if entry.variant is None or entry.event is None or entry.event.experiment_id is None:
+        return False
+    return entry.assigned_ms is None or entry.at_ms - entry.assigned_ms > -1_000
