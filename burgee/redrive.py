@@ -32,6 +32,7 @@ QUEUE, STREAM, MAX_AGE = "DLQ_URL", "KINESIS_STREAM_NAME", "BURGEE_EVENT_MAX_AGE
 MAX_AGE_HOURS = 168.0
 BATCH = 10  # messages in one answer of SQS
 WAIT_SECONDS = 2  # for a message, before the queue counts as empty
+HIDDEN_SECONDS = 600  # what stays mustn't come again before the rest has come; at the end it is shown again
 PUT_RECORDS, PUT_BYTES = 500, 5 * 1024 * 1024  # of one call
 PUT_ATTEMPTS = 6
 PUT_PAUSE_SECONDS = 0.1  # doubles
@@ -126,7 +127,9 @@ class Redrive:
         try:
             while limit is None or len(seen) < limit:
                 most = BATCH if limit is None else min(BATCH, limit - len(seen))
-                found = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=most, WaitTimeSeconds=WAIT_SECONDS)
+                found = self.sqs.receive_message(
+                    QueueUrl=self.url, MaxNumberOfMessages=most, WaitTimeSeconds=WAIT_SECONDS, VisibilityTimeout=HIDDEN_SECONDS
+                )
                 new = [one for one in found.get("Messages", []) if one["MessageId"] not in seen]
                 if not new:  # none, or only such as have stayed
                     break
