@@ -1,8 +1,9 @@
 """What stands around every endpoint, where a request begins and ends: reader, CORS, access, tracking, telemetry, the last 500.
 
-A handler has ``respond(request, served, edge)`` and hands its events to ``serve``. For the handlers with an endpoint. On the
-cold path: what reads the environment is imported when a function is prepared, so that importing a handler elsewhere
-(``burgee serve``, tests) reads no environment and touches no disk.
+A handler has ``respond(request, served, edge)`` and hands its events to ``serve``. One that answers from no snapshot says so
+(``follows`` False), and gets neither a reader nor a tracker. For the handlers with an endpoint. On the cold path: what reads
+the environment is imported when a function is prepared, so that importing a handler elsewhere (``burgee serve``, tests) reads
+no environment and touches no disk.
 """
 
 from __future__ import annotations
@@ -92,6 +93,16 @@ INTERNAL = "Internal server error: the request could not be answered"
 
 class ConfigurationError(BurgeeError, ValueError):
     """A setting in the environment is wrong. The message names the variable and is fit for logs, not for clients."""
+
+
+class NoReader:
+    """There is no snapshot, and none is needed."""
+
+    def standing(self) -> tuple[None, None]:
+        return None, None
+
+    def age_ms(self) -> None:
+        return None
 
 
 class NoTracker:
@@ -193,15 +204,15 @@ class Edge:
 
 # --- the process's own --------------------------------------------------------------------------------------------------
 
-_of_process: dict[str, Edge] = {}
+_of_process: dict[bool, Edge] = {}  # of functions that follow a snapshot, and of those that don't
 
 
-def prepare() -> Edge:
+def prepare(follows: bool = True) -> Edge:
     """The process's surroundings, from the environment. Raises ConfigurationError."""
-    made = _of_process.get("edge")
+    made = _of_process.get(follows)
     if made is None:
         try:
-            made = _of_process["edge"] = _from_environment(os.environ)
+            made = _of_process[follows] = _from_environment(os.environ) if follows else _alone(os.environ)
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
     return made
@@ -227,7 +238,17 @@ def _from_environment(environment: Mapping[str, str]) -> Edge:
     )
 
 
-def prepare_in_lambda() -> None:
+def _alone(environment: Mapping[str, str]) -> Edge:
+    """The same where no snapshot is followed and nothing evaluated. Raises ValueError, naming the variable."""
+    from handlers._access import access_of_environment
+    from handlers._telemetry import Telemetry
+
+    telemetry = Telemetry.of_environment(environment)
+    cors = Cors(_origins(environment.get(ORIGINS, "")))
+    return Edge(NoReader(), cors, access_of_environment(environment, telemetry), None, telemetry)
+
+
+def prepare_in_lambda(follows: bool = True) -> None:
     """``prepare`` during Lambda's init phase, where loading a bundle costs no request anything; nothing anywhere else.
 
     A mistake in the configuration is logged here and answered by every request: a function that failed to start would
@@ -235,7 +256,7 @@ def prepare_in_lambda() -> None:
     """
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         try:
-            prepare()
+            prepare(follows)
         except Exception as error:
             log_error(error, None)
         gc.freeze()  # what is here now stays: no collection during a request needs to walk it
@@ -246,10 +267,10 @@ def reset_edge() -> None:
     _of_process.clear()
 
 
-def serve(event: Event, context: object, respond: Respond) -> Result:
+def serve(event: Event, context: object, respond: Respond, follows: bool = True) -> Result:
     """The result for any event. Raises nothing; what is unforeseen is logged and answered by a bare 500."""
     try:
-        return (_of_process.get("edge") or prepare()).answer(event, context, respond)
+        return (_of_process.get(follows) or prepare(follows)).answer(event, context, respond)
     except Exception as error:
         log_error(error, context)
         return _internal(event, context)

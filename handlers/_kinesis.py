@@ -1,6 +1,6 @@
-"""Events into a Kinesis stream: records that wait, and PutRecords within a deadline. For ``handlers._tracking``.
+"""Events into a Kinesis stream: records that wait, and PutRecords within a deadline. For tracking and ``handlers.ingest``.
 
-Imported where tracking goes to Kinesis, and only then. A record that isn't known to be delivered is sent again, so the stream
+Imported where events go to Kinesis, and only then. A record that isn't known to be delivered is sent again, so the stream
 may have it twice, with the same ``event_id``; its readers drop the second one.
 """
 
@@ -33,13 +33,22 @@ if TYPE_CHECKING:
 PUT = "Kinesis_20131202.PutRecords"
 MAX_RECORDS = 500  # of one call
 MAX_CALL_BYTES = 5 * 1024 * 1024
+MAX_KEY = 256  # characters
 MAX_WAITING = 10_000
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 ATTEMPTS = 3
 
 
 def record(key: str, data: bytes) -> Record:
-    """A record with this partition key (1 to 256 characters)."""
+    """A record with this partition key (1 to 256 characters).
+
+    A key that would be longer if characters were counted in UTF-16 is replaced by a hash of it: Kinesis doesn't say how it
+    counts, and refuses the whole call for one key that is too long.
+    """
+    if len(key) > MAX_KEY // 2 and not key.isascii() and len(key.encode("utf-16-le", "surrogatepass")) > 2 * MAX_KEY:
+        from hashlib import blake2b
+
+        key = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     member = b'{"Data":"%s","PartitionKey":%s}' % (b2a_base64(data, newline=False), encode_basestring_ascii(key).encode())
     return member, len(data) + len(key.encode("utf-8", "surrogatepass"))
 
@@ -52,18 +61,20 @@ def put_records(
     attempts: int = ATTEMPTS,
     clock: Callable[[], float] = monotonic,
     sleep: Callable[[float], object] = sleep,
+    codes: set[str] | None = None,
 ) -> tuple[int, int]:
     """Sends ``records`` in calls of at most 500 records and 5 MiB (requirement SHR-04): (successful, failed).
 
     What is delivered is taken out of ``records``; what the stream refuses (a shard has enough for now) is sent again, alone,
     after a pause that grows, at most ``attempts`` times and while there is time. ``until``: the second of ``clock`` to be back
-    by. Raises AwsError when a call as a whole fails; ``records`` then holds what isn't known to be delivered.
+    by. Raises AwsError when a call as a whole fails; ``records`` then holds what isn't known to be delivered. ``codes``
+    takes the stream's words for why it refused records.
     """
     successful = 0
     for attempt in range(attempts):
         start = 0
         while count := _fitting(records, start):
-            failed = _call(client, stream, records[start : start + count], until)
+            failed = _call(client, stream, records[start : start + count], until, codes)
             successful += count - len(failed)
             records[start : start + count] = failed
             start += len(failed)
@@ -85,13 +96,15 @@ def _fitting(records: list[Record], start: int) -> int:
     return count
 
 
-def _call(client: Client, stream: str, records: list[Record], until: float) -> list[Record]:
+def _call(client: Client, stream: str, records: list[Record], until: float, codes: set[str] | None) -> list[Record]:
     """The records that the stream refused."""
     members = b",".join([member for member, _ in records])
     answer = client.call(PUT, b'{"StreamName":%s,"Records":[%s]}' % (encode_basestring_ascii(stream).encode(), members), until)
     results = answer.get("Records")
     if not isinstance(results, list) or len(results) != len(records):
         raise AwsError("protocol", "", "kinesis answers for another number of records than it was given", sent=True)
+    if codes is not None:
+        codes.update([str(result.get("ErrorCode")) for result in results if isinstance(result, dict) and _is_refused(result)])
     return [item for item, result in zip(records, results, strict=True) if _is_refused(result)]
 
 

@@ -1,6 +1,7 @@
 """What an operator can set about where snapshots come from: the environment, read once. For ``handlers``.
 
-The variables, their units and defaults are described in docs/hot-loading.md. On the cold path: imports next to nothing.
+Also what several functions read alike: a number, the stream's name. The variables, their units and defaults are described in
+docs/hot-loading.md. On the cold path: imports next to nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+STREAM = "KINESIS_STREAM_NAME"
 REFRESH_MS = 5_000
 BUDGET_MS = 100
 FIRST_BUDGET_MS = 2_000
@@ -107,6 +109,14 @@ def number(environment: Mapping[str, str], name: str, default: int, what: str, m
     if not 1 <= found <= most:
         raise ValueError(f"{name} is {text!r}; it must be {what} from 1 to {most}")
     return found
+
+
+def stream_name(environment: Mapping[str, str]) -> str:
+    """The stream that events go to; empty where none is set. Raises ValueError for what can't be a stream's name."""
+    name = environment.get(STREAM, "")
+    if len(name) > 128 or not name.isascii() or not all(character.isalnum() or character in "_.-" for character in name):
+        raise ValueError(f"{STREAM} is {name!r:.150}; it must be a stream's name: letters, digits, _ . and -")
+    return name
 
 
 def _public_keys(text: str) -> tuple[bytes, ...]:

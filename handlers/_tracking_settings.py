@@ -7,6 +7,7 @@ where events go there.
 from __future__ import annotations
 
 from handlers._log import log
+from handlers._settings import STREAM, stream_name
 from handlers._tracking import Log, Nowhere, Tracker
 
 TYPE_CHECKING = False
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from handlers._tracking import Counts, Sink
 
 SINK, RATE, CONTEXT, USERS = "BURGEE_TRACKING", "BURGEE_TRACKING_RATE", "BURGEE_TRACKED_CONTEXT", "BURGEE_TRACKING_USERS"
-STREAM = "KINESIS_STREAM_NAME"
 SALT, BUDGET, AGE, WINDOW = (
     "BURGEE_TRACKING_SALT", "BURGEE_TRACKING_BUDGET_MS", "BURGEE_TRACKING_AGE_MS", "BURGEE_EXPOSURE_WINDOW_S",
 )  # fmt: skip
@@ -31,7 +31,7 @@ def tracker_of(environment: Mapping[str, str], metrics: Counts | None = None) ->
 
     Where nothing says where events should go, that is logged once and none are made (requirement FLT-02).
     """
-    stream = _stream(environment)
+    stream = stream_name(environment)
     name = environment.get(SINK, "") or ("kinesis" if stream else "")
     if name not in ("", "log", "kinesis", "none"):
         raise ValueError(f"{SINK} is {name!r:.40}; it must be log, kinesis or none")
@@ -70,13 +70,6 @@ def _sink(name: str, stream: str, environment: Mapping[str, str]) -> Sink:
     sink = Kinesis(stream, client_of("kinesis", environment), Breaker(FAILURES, COOL_DOWN_MS), budget_ms, age_ms)
     sink.prepare()
     return sink
-
-
-def _stream(environment: Mapping[str, str]) -> str:
-    name = environment.get(STREAM, "")
-    if len(name) > 128 or not name.isascii() or not all(character.isalnum() or character in "_.-" for character in name):
-        raise ValueError(f"{STREAM} is {name!r:.150}; it must be a stream's name: letters, digits, _ . and -")
-    return name
 
 
 def _rate(environment: Mapping[str, str]) -> float:

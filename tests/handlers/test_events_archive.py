@@ -91,13 +91,14 @@ def test_arc_02_what_the_stages_found_is_told_and_what_nobody_knows_is_not() -> 
 
 def test_enr_08_an_event_before_its_assignment_is_flagged() -> None:
     (found,) = entries_of(WHOLE)
-    for ahead_ms, seconds in ((90_500, -90), (1, 0)):
+    for ahead_ms, seconds in ((90_500, -90), (1_000, -1)):
         found.assigned_ms = found.at_ms + ahead_ms
         told = json.loads(line(found))
         assert (told["time_since_assignment_seconds"], told["precedes_assignment"]) == (seconds, True)
-    found.assigned_ms = found.at_ms
-    told = json.loads(line(found))
-    assert told["time_since_assignment_seconds"] == 0 and "precedes_assignment" not in told
+    for ahead_ms in (999, 0):  # within the second it is at the same time
+        found.assigned_ms = found.at_ms + ahead_ms
+        told = json.loads(line(found))
+        assert told["time_since_assignment_seconds"] == 0 and "precedes_assignment" not in told
 
 
 def test_model_06_a_timestamp_that_is_missing_is_the_arrival() -> None:
@@ -287,6 +288,11 @@ def read(s3: Any, bucket: str) -> dict[str, list[bytes]]:
     return {key: gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).splitlines() for key in keys}
 
 
+def ours() -> bool:
+    """The lane is this invocation's."""
+    return True
+
+
 def deadline(seconds: float = 30.0) -> Deadline:
     return Deadline(Context(seconds), 0.0)
 
@@ -294,7 +300,7 @@ def deadline(seconds: float = 30.0) -> Deadline:
 def test_arc_03_objects_say_what_they_are(aws: Aws, s3: Any) -> None:
     bucket = aws.bucket()
     (item,) = objects(entries_of(WHOLE, {**WHOLE, "event_id": "e-2"}), [], LANE)
-    assert store(s3, bucket, [item], None, deadline()).success
+    assert store(s3, bucket, [item], None, deadline(), ours).success
     found = s3.get_object(Bucket=bucket, Key=item.key)
     assert (found["ContentType"], found["ContentEncoding"]) == ("application/x-ndjson", "gzip")
     told = found["Metadata"]
@@ -306,7 +312,7 @@ def test_arc_03_objects_say_what_they_are(aws: Aws, s3: Any) -> None:
 def test_arc_04_the_result_says_what_has_become_of_each_object_and_of_all(aws: Aws, s3: Any) -> None:
     bucket = aws.bucket()
     made = objects([entry(1), entry(2), entry(3, START + HOUR)], [entry(4, START + 2 * HOUR)], LANE)
-    done = store(s3, bucket, made, None, deadline())
+    done = store(s3, bucket, made, None, deadline(), ours)
     assert (done.success, done.batches_created, done.total_events, done.uploaded_events, done.failures) == (True, 3, 3, 3, 0)
     first = done.results[0]
     assert (first.success, first.event_count, first.retries, first.error) == (True, 2, 0, "")
@@ -318,7 +324,7 @@ def test_arc_04_the_result_says_what_has_become_of_each_object_and_of_all(aws: A
 def test_arc_04_of_several_objects_the_rest_is_not_tried_after_a_failure(aws: Aws, s3: Any) -> None:
     made = objects([entry(1), entry(2, START + HOUR), entry(3, START + 2 * HOUR)], [], LANE)
     with faults(s3, None, error("AccessDenied", 403)) as called:
-        done = store(s3, aws.bucket(), made, None, deadline())
+        done = store(s3, aws.bucket(), made, None, deadline(), ours)
     assert len(called) == 2
     assert (done.success, done.batches_created, done.uploaded_events, done.failures) == (False, 3, 1, 2)
     assert done.error == "AccessDenied"
@@ -328,7 +334,7 @@ def test_arc_05_two_failures_then_success_are_two_retries_with_backoff(aws: Aws,
     bucket, pauses = aws.bucket(), Pauses()
     made = objects([entry(1)], [], LANE)
     with faults(s3, SLOW, ConnectTimeoutError(endpoint_url="https://s3")):
-        done = store(s3, bucket, made, None, deadline(), sleep=pauses)
+        done = store(s3, bucket, made, None, deadline(), ours, sleep=pauses)
     assert (done.success, done.results[0].retries) == (True, 2)
     assert len(pauses) == 2 and 0 < pauses[0] < 1 and 0 < pauses[1] < 1
     assert list(read(s3, bucket)) == [made[0].key]
@@ -337,7 +343,7 @@ def test_arc_05_two_failures_then_success_are_two_retries_with_backoff(aws: Aws,
 def test_arc_05_after_three_attempts_it_is_a_result_and_no_exception(aws: Aws, s3: Any) -> None:
     pauses = Pauses()
     with faults(s3, SLOW, SLOW, SLOW, SLOW) as called:
-        done = store(s3, aws.bucket(), objects([entry(1)], [], LANE), None, deadline(), sleep=pauses)
+        done = store(s3, aws.bucket(), objects([entry(1)], [], LANE), None, deadline(), ours, sleep=pauses)
     assert len(called) == 3 and len(pauses) == 2
     assert (done.success, done.results[0].retries, done.results[0].error) == (False, 2, "SlowDown")
     assert "user-1" not in str(done)
@@ -346,18 +352,18 @@ def test_arc_05_after_three_attempts_it_is_a_result_and_no_exception(aws: Aws, s
 @pytest.mark.parametrize("code", ["NoSuchBucket", "AccessDenied"])
 def test_arc_05_what_no_attempt_can_help_is_tried_once(aws: Aws, s3: Any, code: str) -> None:
     with faults(s3, error(code, 403), error(code, 403)) as called:
-        done = store(s3, aws.bucket(), objects([entry(1)], [], LANE), None, deadline(), sleep=Pauses())
+        done = store(s3, aws.bucket(), objects([entry(1)], [], LANE), None, deadline(), ours, sleep=Pauses())
     assert (len(called), done.success, done.results[0].error) == (1, False, code)
 
 
 def test_arc_05_nothing_is_begun_without_time(aws: Aws, s3: Any) -> None:
     with faults(s3) as called:
-        done = store(s3, aws.bucket(), objects([entry(1)], [], LANE), None, deadline(0.2))
+        done = store(s3, aws.bucket(), objects([entry(1)], [], LANE), None, deadline(0.2), ours)
     assert (called, done.success, done.results[0].error) == ([], False, "Deadline")
 
 
 def test_arc_05_a_bucket_that_is_not_there_is_a_result(aws: Aws, s3: Any) -> None:
-    done = store(s3, aws.name("nowhere"), objects([entry(1)], [], LANE), None, deadline(), sleep=Pauses())
+    done = store(s3, aws.name("nowhere"), objects([entry(1)], [], LANE), None, deadline(), ours, sleep=Pauses())
     assert (done.success, done.error) == (False, "NoSuchBucket")
 
 
@@ -365,14 +371,14 @@ def test_arc_07_a_put_that_comes_again_overwrites_and_an_hour_without_events_is_
     bucket = aws.bucket()
     first = objects([entry(1), entry(2)], [], LANE)
     with faults(s3, error("InternalError", 500), before=False):  # it is stored, and the answer is lost
-        assert store(s3, bucket, first, None, deadline(), sleep=Pauses()).results[0].retries == 1
+        assert store(s3, bucket, first, None, deadline(), ours, sleep=Pauses()).results[0].retries == 1
     assert read(s3, bucket) == {first[0].key: lines_of(first[0])}
     shorter = objects([entry(1)], [], LANE)
-    assert store(s3, bucket, shorter, None, deadline()).success
+    assert store(s3, bucket, shorter, None, deadline(), ours).success
     assert read(s3, bucket) == {first[0].key: lines_of(shorter[0])}
     gone = objects([], [entry(1)], LANE)
     for _ in range(2):
-        assert store(s3, bucket, gone, None, deadline()).success
+        assert store(s3, bucket, gone, None, deadline(), ours).success
         assert read(s3, bucket) == {}
 
 
@@ -382,25 +388,62 @@ def test_arc_08_a_failure_can_never_pass_for_a_success(aws: Aws, s3: Any) -> Non
     for place in range(len(made)):
         before: list[Exception | None] = [None] * place
         with faults(s3, *before, SLOW, SLOW, SLOW):
-            done = store(s3, aws.bucket(), made, None, deadline(), sleep=Pauses())
+            done = store(s3, aws.bucket(), made, None, deadline(), ours, sleep=Pauses())
         assert not done.success and done.failures and done.error == "SlowDown"
-    assert store(s3, aws.bucket(), [], None, deadline()).success
+    assert store(s3, aws.bucket(), [], None, deadline(), ours).success
+
+
+def test_arc_07_an_invocation_that_was_overtaken_undoes_nothing(aws: Aws, s3: Any) -> None:
+    """It may add what nobody has stored, and be overwritten; what is there it leaves alone."""
+    bucket = aws.bucket()
+    newer = objects([entry(1), entry(2)], [], LANE)
+    assert store(s3, bucket, newer, None, deadline(), ours).success
+    for late in (objects([entry(1)], [], LANE), objects([], [entry(1)], LANE)):
+        done = store(s3, bucket, late, None, deadline(), lambda: False)
+        assert (done.success, done.error, done.results[0].retries) == (False, "Overtaken", 0)
+        assert read(s3, bucket) == {newer[0].key: lines_of(newer[0])}
+
+
+def test_arc_07_what_another_stores_between_look_and_write_stays(aws: Aws, s3: Any) -> None:
+    bucket = aws.bucket()
+    first, newer, late = (objects([entry(1, size=size)], [], LANE) for size in (5, 6, 7))
+    assert store(s3, bucket, first, None, deadline(), ours).success
+    asked: list[bool] = []
+
+    def meanwhile() -> bool:
+        asked.append(not asked)
+        if asked[-1]:
+            assert store(s3, bucket, newer, None, deadline(), ours).success
+        return asked[-1]
+
+    done = store(s3, bucket, late, None, deadline(), meanwhile, sleep=Pauses())
+    assert (done.error, asked) == ("Overtaken", [True, False])
+    assert read(s3, bucket) == {newer[0].key: lines_of(newer[0])}
 
 
 def test_arc_09_the_bucket_must_belong_to_the_account(aws: Aws, s3: Any) -> None:
-    bucket, sent = aws.bucket(), []
+    """Every call says whose it is, if that is known."""
+    made = objects([entry(1), entry(2, START + HOUR)], [], LANE)
+    again = objects([entry(1)], [entry(2, START + HOUR)], LANE)
+    for owner in ("123456789012", None):
+        bucket = aws.bucket()
+        with faults(s3) as called, headers(s3, "x-amz-expected-bucket-owner") as sent:
+            store(s3, bucket, made, owner, deadline(), ours)
+            store(s3, bucket, again, owner, deadline(), ours)
+        assert set(called) == {"PutObject", "HeadObject", "DeleteObject"}
+        assert set(sent) == {owner}
 
-    def look(model: Any, params: Any, **_: Any) -> None:
-        sent.append((model.name, params["headers"].get("x-amz-expected-bucket-owner")))
+
+@contextmanager
+def headers(s3: Any, name: str) -> Iterator[list[str | None]]:
+    """What this header says in each call."""
+    sent: list[str | None] = []
+
+    def look(params: Any, **_: Any) -> None:
+        sent.append(params["headers"].get(name))
 
     s3.meta.events.register("before-call.s3", look, unique_id="look")
-    made = objects([entry(1)], [entry(2, START + HOUR)], LANE)
-    store(s3, bucket, made, "123456789012", deadline())
-    store(s3, bucket, made, None, deadline())
-    s3.meta.events.unregister("before-call.s3", unique_id="look")
-    assert sent == [
-        ("PutObject", "123456789012"),
-        ("DeleteObject", "123456789012"),
-        ("PutObject", None),
-        ("DeleteObject", None),
-    ]
+    try:
+        yield sent
+    finally:
+        s3.meta.events.unregister("before-call.s3", unique_id="look")

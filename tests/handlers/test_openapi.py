@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
+import jsonschema
 import pytest
 import requests
 import schemathesis
@@ -25,10 +26,12 @@ from burgee import openapi
 from burgee.cli import main
 from burgee.up.urls import FunctionUrl
 from config_sync import compile_project
-from handlers import assignments, flags
+from handlers import assignments, flags, ingest
+from handlers._http import Request
 from tests.aws import Aws
 from tests.conftest import ROOT
-from tests.handlers.assigning import assignments_table, experiment
+from tests.handlers.assigning import PlayedClient, assignments_table, down, experiment
+from tests.handlers.ingesting import new_stream, post, stream_of
 
 EXAMPLES = 6  # requests of each kind to each operation
 PAUSED, RUNNING = "paused", "checkout"
@@ -55,7 +58,7 @@ CONFORMS = (
     conformance.response_schema_conformance,
 )
 # What breaks the rules is refused here; elsewhere some of it is ignored, with a warning (requirements FLH-11, ASG-37).
-STRICT = {"evaluateFlags"}
+STRICT = {"evaluateFlags", "sendEvent"}
 
 schema = schemathesis.openapi.from_dict(openapi.document())
 OPERATIONS = {operation.definition.raw["operationId"]: operation for operation in (o.ok() for o in schema.get_all_operations())}
@@ -77,6 +80,8 @@ def test_every_path_of_the_handlers_is_in_it() -> None:
         "/ofrep/v1/evaluate/flags",
         "/ofrep/v1/evaluate/flags/{key}",
         "/assign",
+        "/events",
+        "/events/batch",
         "/health",
     }
 
@@ -127,7 +132,8 @@ class InProcess(requests.adapters.BaseAdapter):
             "http_version": "1.1",
         }
         event = self._url.event(scope, body, "request-1")
-        handler: Callable[[Any, Any], dict[str, Any]] = assignments.handler if path == "/assign" else flags.handler
+        others = {"/assign": assignments.handler, "/events": ingest.handler, "/events/batch": ingest.handler}
+        handler: Callable[[Any, Any], dict[str, Any]] = others.get(path, flags.handler)
         return _response(request, handler(json.loads(json.dumps(event)), None))
 
     def close(self) -> None:
@@ -160,8 +166,13 @@ def session(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[requ
             if name.startswith("BURGEE_"):
                 patch.delenv(name)
         mine = {"BURGEE_BUNDLE": str(place / "flags.burgee"), "BURGEE_SCRATCH": ""}
-        patient = {"BURGEE_STORE_BUDGET_MS": "20000", "BURGEE_STORE_FIRST_BUDGET_MS": "20000"}
-        for name, value in (aws.environment | mine | patient | {"ASSIGNMENTS_TABLE": assignments_table(aws)}).items():
+        patient = dict.fromkeys(("BURGEE_STORE_BUDGET_MS", "BURGEE_STORE_FIRST_BUDGET_MS", "BURGEE_INGEST_BUDGET_MS"), "20000")
+        theirs = {
+            "ASSIGNMENTS_TABLE": assignments_table(aws),
+            "KINESIS_STREAM_NAME": new_stream(aws),
+            "BURGEE_TRACKING": "none",
+        }
+        for name, value in (aws.environment | mine | patient | theirs).items():
             patch.setenv(name, value)
         with requests.Session() as made:
             made.mount("http://edge", InProcess())
@@ -173,6 +184,7 @@ def session(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[requ
 def _forget() -> None:
     flags.reset_evaluator()
     assignments.reset_assigner()
+    ingest.reset_ingest()
 
 
 GOOD, BAD = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
@@ -214,7 +226,35 @@ def test_doc_02_answers_are_what_the_document_says(session: requests.Session, na
 
     ask()
     if mode == GOOD:
-        assert 200 in seen, seen
+        assert seen.keys() & {200, 202}, seen
+
+
+@pytest.mark.parametrize(
+    ("component", "kind", "status"),
+    [
+        ("EventsRefused", "throttled", 429),
+        ("EventsRefused", "denied", 503),
+        ("EventsRefused", None, 400),
+        ("EventResults", None, 202),
+    ],
+)
+def test_doc_02_what_a_stream_in_trouble_leads_to_is_in_the_document(component: str, kind: str | None, status: int) -> None:
+    client = PlayedClient(down(kind) if kind else lambda *_: {"Records": [{}]})
+    sent = [{}, 3] if status == 400 else [{"event_type": "a", "user_id": "b"}, {}]
+    response = post(sent, stream_of(client, sleep=lambda _: None))
+    assert response.status == status
+    assert str(status) in openapi.document()["paths"]["/events/batch"]["post"]["responses"]
+    _validate(component, json.loads(response.text))
+
+
+def test_doc_02_the_health_of_ingest_is_in_the_document() -> None:
+    response = ingest.answer(Request("GET", "/health"), stream_of(PlayedClient()))
+    _validate("IngestHealth", json.loads(response.text))
+
+
+def _validate(component: str, body: Any) -> None:
+    place = {"$ref": f"#/components/schemas/{component}", "components": openapi.document()["components"]}
+    jsonschema.Draft202012Validator(place).validate(body)
 
 
 def _about(case: schemathesis.Case, key: str) -> None:
