@@ -271,14 +271,14 @@ class Traffic:
         waiting = list(events)
         batches = [waiting[start : start + BATCH] for start in range(0, len(waiting), BATCH)]
         with ThreadPoolExecutor(self._threads) as pool:
-            again = [event for accepted in pool.map(self._send, batches) for event in accepted]
+            again = [event for accepted in pool.map(self.deliver, batches) for event in accepted]
         repeated = [event for event in again if self._random.random() < duplicates]
         self.ledger.repeated += len(repeated)
         for start in range(0, len(repeated), BATCH):
-            self._send(repeated[start : start + BATCH])
+            self.deliver(repeated[start : start + BATCH])
 
-    def _send(self, events: list[Event]) -> list[Event]:
-        """Those that were accepted."""
+    def deliver(self, events: list[Event]) -> list[Event]:
+        """Sends one batch until each event is accepted or refused; those that were accepted. Several threads may call it."""
         accepted: list[Event] = []
         for attempt in range(ATTEMPTS):
             answer = self._client.ask("POST", "/events/batch", {"events": events})
