@@ -55,6 +55,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         metrics.add_metric("ProcessingErrors", MetricUnit.Count, 1)
         return _stream.nothing(str(error))
     if not records:
+        metrics.add_metric("RecordsPerBatch", MetricUnit.Count, 0)
         return _answer(records, Outcome(records), started)
     request_id = str(getattr(context, "aws_request_id", ""))
     try:

@@ -195,17 +195,19 @@ class _Reading(NamedTuple):
             self.outcome.errors["enrich"] = errors
 
     def _counted(self, entries: Sequence[Entry]) -> list[Fate]:
-        """New events; those whose names are too long for the table's keys are poison."""
-        groups = {group for entry in entries if (group := group_of(entry)) is not None}
+        """New events, with the ``group`` they count in; those whose names are too long for the table's keys are poison."""
+        for entry in entries:
+            entry.group = group_of(entry)
+        groups = {entry.group for entry in entries if entry.group is not None}
         keeping = self.processor.keeping
         bad = {
             group for group in groups if any(is_too_long(key) for key, _ in aggregate.keys_of(group, self.lane.name, keeping))
         }
         if not bad:
             return [Fate(entry.place, NEW, entry) for entry in entries]
-        fates = [Fate(entry.place, NEW, entry) for entry in entries if group_of(entry) not in bad]
+        fates = [Fate(entry.place, NEW, entry) for entry in entries if entry.group not in bad]
         why = "the ids of experiment and variant are too long for a key of the table"
-        poisoned = [entry for entry in entries if group_of(entry) in bad]
+        poisoned = [entry for entry in entries if entry.group in bad]
         return fates + self._poisoned([Letter(self.records[entry.place], "aggregate", why) for entry in poisoned])
 
     def _poisoned(self, letters: Sequence[Letter]) -> list[Fate]:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from handlers._dead_letters import Letter
-from handlers.events.aggregate import Counts, Group, group_of
+from handlers.events.aggregate import Counts
 from handlers.events.archive import fits
 from handlers.events.commit import MAX_ITEMS
-from handlers.events.model import Entry
-from handlers.events.window import slot_of
+from handlers.events.model import Entry, Group
+from handlers.events.window import SLOT_MS
 
 NEW, QUARANTINED, DROPPED, POISON = "new", "quarantined", "dropped", "poison"
 ITEMS_OF_A_GROUP = 3  # an hour's, a day's and a phase's counter
@@ -66,9 +66,9 @@ class Unit:
             return False
         if fate.kind == QUARANTINED:
             return True
-        group = group_of(entry)
+        group = entry.group
         items = 1 + ITEMS_OF_A_GROUP * (len(self._groups) + (group is not None and group not in self._groups))
-        items += len(self._slots) + (entry.dated and slot_of(entry.at_ms) not in self._slots)
+        items += len(self._slots) + (entry.dated and entry.at_ms // SLOT_MS not in self._slots)
         return items + self._markers + (not entry.dated) <= MAX_ITEMS
 
     def add(self, fate: Fate) -> None:
@@ -97,11 +97,10 @@ class Unit:
     def _count(self, entry: Entry) -> None:
         self.new.append(entry)
         self.counts.add(entry)
-        group = group_of(entry)
-        if group is not None:
-            self._groups.add(group)
+        if entry.group is not None:
+            self._groups.add(entry.group)
         if entry.dated:
-            self._slots.add(slot_of(entry.at_ms))
+            self._slots.add(entry.at_ms // SLOT_MS)
         else:
             self._markers += 1
 
