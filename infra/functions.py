@@ -51,11 +51,14 @@ Value = Ref | Given | str
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Actions that are permitted on one store. ``below``: of a bucket only the objects whose keys begin so."""
+    """Actions that are permitted on one store.
+
+    ``part``: of a bucket the pattern of its objects' keys; of a table its ``stream``; empty: the store itself.
+    """
 
     store: str
     actions: tuple[str, ...]
-    below: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,8 @@ class Function:
         """All that it may do with stores: its own needs, and what Lambda does in its name for mappings and failures."""
         found = list(self.needs)
         for source in self.sources:
-            found.append(Needs(source.store, READ_STREAM if source.store == STREAM else READ_TABLE_STREAM, "stream"))
+            is_table = source.store != STREAM
+            found.append(Needs(source.store, READ_TABLE_STREAM if is_table else READ_STREAM, "stream" if is_table else ""))
             found.append(Needs(source.failures, SEND))
         if self.failures is not None:
             found.append(Needs(self.failures, SEND))
@@ -137,7 +141,7 @@ READ_TABLE_STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb
 SEND = ("sqs:SendMessage",)
 
 # Who follows the store reads its objects; without ListBucket S3 answers 403 for what isn't there (docs/store.md, section 7).
-FOLLOW = (Needs(SNAPSHOTS, ("s3:GetObject",), PREFIX), Needs(SNAPSHOTS, ("s3:ListBucket",)))
+FOLLOW = (Needs(SNAPSHOTS, ("s3:GetObject",), f"{PREFIX}/*"), Needs(SNAPSHOTS, ("s3:ListBucket",)))
 TRACK = (Needs(STREAM, ("kinesis:PutRecords",)),)
 
 _STORE: Mapping[str, Value] = {"BURGEE_STORE": Ref(SNAPSHOTS, "place")}
@@ -238,9 +242,9 @@ FUNCTIONS: tuple[Function, ...] = (
                 ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
             ),
             Needs(ASSIGNMENTS, ("dynamodb:BatchGetItem",)),
-            Needs(LAKE, ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), "year="),
-            Needs(LAKE, ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), "errors"),
-            Needs(LAKE, ("s3:PutObject",), DEAD_LETTERS),
+            Needs(LAKE, ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), "year=*"),
+            Needs(LAKE, ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), "errors/*"),
+            Needs(LAKE, ("s3:PutObject",), f"{DEAD_LETTERS}/*"),
             Needs(LAKE, ("s3:ListBucket",)),
             Needs(POISON, SEND),
         ),
@@ -285,7 +289,7 @@ FUNCTIONS: tuple[Function, ...] = (
         why=_BEHIND,
         needs=(
             *(Needs(table, ("dynamodb:Scan",)) for table in CONFIGURATION),
-            Needs(SNAPSHOTS, ("s3:GetObject", "s3:PutObject"), PREFIX),
+            Needs(SNAPSHOTS, ("s3:GetObject", "s3:PutObject"), f"{PREFIX}/*"),
             Needs(SNAPSHOTS, ("s3:ListBucket",)),
         ),
         environment={
@@ -314,7 +318,7 @@ FUNCTIONS: tuple[Function, ...] = (
         needs=(
             Needs(DATABASE, ("secretsmanager:GetSecretValue",)),
             Needs(MIRROR_POISON, SEND),
-            Needs(LAKE, ("s3:PutObject",), DEAD_LETTERS),
+            Needs(LAKE, ("s3:PutObject",), f"{DEAD_LETTERS}/*"),
         ),
         environment={
             "DATABASE_SECRET_ID": Ref(DATABASE),
