@@ -81,7 +81,10 @@ class Counts:
 
     def add(self, entry: Entry) -> None:
         """Counts one event."""
-        group = group_of(entry)
+        self.add_to(group_of(entry), entry)
+
+    def add_to(self, group: Group | None, entry: Entry) -> None:
+        """Counts one event, whose group is known."""
         if group is None:
             self.skipped += 1
             self.unassigned += entry.event is not None and entry.event.experiment_id is not None
@@ -101,7 +104,7 @@ class Counts:
             kind = type(value)
             if kind is not float and kind is not int:
                 continue
-            if not (-MAX_NUMBER <= value <= MAX_NUMBER) or not _is_name(name):  # type: ignore[operator]
+            if not (-MAX_NUMBER <= value <= MAX_NUMBER and (_names.get(name) or _is_name(name))):  # type: ignore[operator]
                 self.left_out += 1
                 continue
             sums = numbers.get(name)

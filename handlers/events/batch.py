@@ -7,6 +7,7 @@ reported, and Lambda sends it and all that follow again (requirement EVB-03).
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -178,7 +179,7 @@ class _Reading(NamedTuple):
         fates += [Fate(entry.place, DROPPED, entry) for entry in checked.duplicates]
         fates += [Fate(entry.place, DROPPED, entry) for entry in checked.valid if entry.place in seen]
         fates += self._poisoned(letters + checked.letters)
-        fates.sort(key=_place)
+        fates.sort(key=itemgetter(0))
         return fates
 
     def _enrich(self, entries: Sequence[Entry]) -> None:
@@ -196,27 +197,24 @@ class _Reading(NamedTuple):
 
     def _counted(self, entries: Sequence[Entry]) -> list[Fate]:
         """New events; those whose names are too long for the table's keys are poison."""
-        groups = {group for entry in entries if (group := group_of(entry)) is not None}
+        fates = [Fate(entry.place, NEW, entry, None, group_of(entry)) for entry in entries]
         keeping = self.processor.keeping
         bad = {
-            group for group in groups if any(is_too_long(key) for key, _ in aggregate.keys_of(group, self.lane.name, keeping))
+            group
+            for group in {fate.group for fate in fates}
+            if group and any(is_too_long(key) for key, _ in aggregate.keys_of(group, self.lane.name, keeping))
         }
         if not bad:
-            return [Fate(entry.place, NEW, entry) for entry in entries]
-        fates = [Fate(entry.place, NEW, entry) for entry in entries if group_of(entry) not in bad]
+            return fates
         why = "the ids of experiment and variant are too long for a key of the table"
-        poisoned = [entry for entry in entries if group_of(entry) in bad]
-        return fates + self._poisoned([Letter(self.records[entry.place], "aggregate", why) for entry in poisoned])
+        poisoned = [Letter(self.records[fate.place], "aggregate", why) for fate in fates if fate.group in bad]
+        return [fate for fate in fates if fate.group not in bad] + self._poisoned(poisoned)
 
     def _poisoned(self, letters: Sequence[Letter]) -> list[Fate]:
         if not letters:
             return []
         places = {sequence_of(record): place for place, record in enumerate(self.records)}
         return [Fate(places[letter.sequence], POISON, None, letter) for letter in letters]
-
-
-def _place(fate: Fate) -> int:
-    return fate.place
 
 
 class _Writing(NamedTuple):

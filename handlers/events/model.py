@@ -55,7 +55,8 @@ class Entry(msgspec.Struct):
 
     ``parse`` makes it with ``data``, the record's bytes, and ``event``, if they are one. ``validate`` sets ``at_ms``, the
     event's time (its arrival if it has none of its own: ``dated`` False); ``why``, the reason for its quarantine, if it is.
-    ``enrich`` sets what the assignment and the snapshot say; ``archive`` its ``line``. Times in epoch milliseconds.
+    The window sets ``digest``, what is kept of its id; ``enrich`` what the assignment and the snapshot say; ``archive`` its
+    ``line``. Times in epoch milliseconds.
     """
 
     place: int
@@ -67,6 +68,7 @@ class Entry(msgspec.Struct):
     at_ms: int = 0
     dated: bool = True
     why: str = ""
+    digest: bytes = b""
     assignment_id: str | None = None
     variant: str | None = None
     assigned_ms: int | None = None

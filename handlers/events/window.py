@@ -39,7 +39,11 @@ def ids_by_slot(entries: Iterable[Entry]) -> dict[int, set[bytes]]:
     found: dict[int, set[bytes]] = {}
     for entry in entries:
         if entry.dated and entry.event is not None:
-            found.setdefault(entry.at_ms // SLOT_MS, set()).add(digest_of(entry.event.event_id))
+            slot = entry.at_ms // SLOT_MS
+            ids = found.get(slot)
+            if ids is None:
+                ids = found[slot] = set()
+            ids.add(entry.digest or digest_of(entry.event.event_id))
     return found
 
 
@@ -52,15 +56,21 @@ class Window:
         self._counters = Counters(client, table)
 
     def seen(self, lane: Lane, entries: Sequence[Entry]) -> set[int]:
-        """The places of the entries whose event has been counted before."""
+        """The places of the entries whose event has been counted before. Sets every entry's ``digest``."""
         found: set[int] = set()
         undated: dict[str, list[int]] = {}
+        slots: dict[int, set[bytes]] = {}
         for entry in entries:
             assert entry.event is not None
-            digest = digest_of(entry.event.event_id)
+            digest = entry.digest = digest_of(entry.event.event_id)
             if not entry.dated:
                 undated.setdefault(marker_key(digest).partition, []).append(entry.place)
-            elif digest in self._slot(lane, entry.at_ms // SLOT_MS):
+                continue
+            slot = entry.at_ms // SLOT_MS
+            ids = slots.get(slot)
+            if ids is None:
+                ids = slots[slot] = self._slot(lane, slot)
+            if digest in ids:
                 found.add(entry.place)
         if undated:
             keys = [_counters.Key(partition, "id").attributes() for partition in undated]
