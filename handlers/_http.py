@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Reasons = str | Mapping[str, int] | None  # the detail of one answer; how many of each; there was none
     Account = tuple[str, Reasons, str | None, Mapping[str, object] | None]  # route, reasons, flag, and more fields
 
-_OWN_PATHS = ("/feature-flags/", "/assign", "/events")
+_OWN_PATHS = ("/feature-flags/", "/assign", "/events", "/experiments/")
 MAX_BODY_BYTES = 256 * 1024
 
 # Sent with every response (requirement FLH-06).
