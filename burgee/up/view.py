@@ -48,7 +48,7 @@ class View:
 
 def picture(platform: Platform) -> RenderableType:
     """The whole view, as of now."""
-    states = [function.state for function in platform.functions]
+    states = [function.state for function in platform.functions.values()]
     lines = list(platform.journal.lines)[-SHOWN_LINES:]
     return Group(
         functions(states),
@@ -88,13 +88,15 @@ def store(platform: Platform) -> Text:
 
 def mappings(platform: Platform) -> Table:
     """A row for each stream that is read."""
-    table = _table("stream", "position", "records", "invocations", "failed", "given up", "last failure")
+    table = _table("stream", "position", "records", "invocations", "failed", "given up", "age", "last failure")
     for section, mapping in platform.mappings.items():
         position = ", ".join(mapping.positions.values()) or "-"
         counts = mapping.counts
         numbers = (counts.acknowledged, counts.invocations, counts.errors, counts.discarded)
-        table.add_row(section, position[-24:], *map(str, numbers), counts.last_error[:40])
-    table.add_row("failures", "", f"{platform.queue_depth} in the queue", style="red" if platform.queue_depth else "dim")
+        age = f"{mapping.age_seconds:.1f} s" if mapping.positions else ""
+        table.add_row(section, position[-24:], *map(str, numbers), age, counts.last_error[:40])
+    lying = [f"{depth} in {queue}" for queue, depth in platform.depths.items() if depth]
+    table.add_row("failures", ", ".join(lying) or "none", style="red" if lying else "dim")
     return table
 
 

@@ -7,7 +7,6 @@ reported, and Lambda sends it and all that follow again (requirement EVB-03).
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from operator import itemgetter
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -179,7 +178,7 @@ class _Reading(NamedTuple):
         fates += [Fate(entry.place, DROPPED, entry) for entry in checked.duplicates]
         fates += [Fate(entry.place, DROPPED, entry) for entry in checked.valid if entry.place in seen]
         fates += self._poisoned(letters + checked.letters)
-        fates.sort(key=itemgetter(0))
+        fates.sort(key=_place)
         return fates
 
     def _enrich(self, entries: Sequence[Entry]) -> None:
@@ -196,25 +195,30 @@ class _Reading(NamedTuple):
             self.outcome.errors["enrich"] = errors
 
     def _counted(self, entries: Sequence[Entry]) -> list[Fate]:
-        """New events; those whose names are too long for the table's keys are poison."""
-        fates = [Fate(entry.place, NEW, entry, None, group_of(entry)) for entry in entries]
+        """New events, with the ``group`` they count in; those whose names are too long for the table's keys are poison."""
+        for entry in entries:
+            entry.group = group_of(entry)
+        groups = {entry.group for entry in entries if entry.group is not None}
         keeping = self.processor.keeping
         bad = {
-            group
-            for group in {fate.group for fate in fates}
-            if group and any(is_too_long(key) for key, _ in aggregate.keys_of(group, self.lane.name, keeping))
+            group for group in groups if any(is_too_long(key) for key, _ in aggregate.keys_of(group, self.lane.name, keeping))
         }
         if not bad:
-            return fates
+            return [Fate(entry.place, NEW, entry) for entry in entries]
+        fates = [Fate(entry.place, NEW, entry) for entry in entries if entry.group not in bad]
         why = "the ids of experiment and variant are too long for a key of the table"
-        poisoned = [Letter(self.records[fate.place], "aggregate", why) for fate in fates if fate.group in bad]
-        return [fate for fate in fates if fate.group not in bad] + self._poisoned(poisoned)
+        poisoned = [entry for entry in entries if entry.group in bad]
+        return fates + self._poisoned([Letter(self.records[entry.place], "aggregate", why) for entry in poisoned])
 
     def _poisoned(self, letters: Sequence[Letter]) -> list[Fate]:
         if not letters:
             return []
         places = {sequence_of(record): place for place, record in enumerate(self.records)}
         return [Fate(places[letter.sequence], POISON, None, letter) for letter in letters]
+
+
+def _place(fate: Fate) -> int:
+    return fate.place
 
 
 class _Writing(NamedTuple):

@@ -19,7 +19,7 @@ from handlers.events.aggregate import Increment, chosen, texts_of
 from handlers.events.dynamodb import ATTEMPTS, Sleep, pause
 from handlers.events.lanes import MAX_COUNTERS, WINDOW_MS, Known, Lane
 from handlers.events.model import Entry
-from handlers.events.window import digest_of, ids_by_slot
+from handlers.events.window import ids_by_slot
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -163,8 +163,8 @@ class Committer:
             }
             made.append({"Put": {"TableName": self._table, "Item": item}})
         for entry in entries:
-            if not entry.dated and entry.event is not None:
-                item = marker_key(digest_of(entry.event.event_id)).attributes() | {_counters.TTL: ttl}
+            if not entry.dated:
+                item = marker_key(entry.digest).attributes() | {_counters.TTL: ttl}
                 condition = "attribute_not_exists(partition_key)"
                 made.append({"Put": {"TableName": self._table, "Item": item, "ConditionExpression": condition}})
         return made

@@ -8,27 +8,23 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from handlers._dead_letters import Letter
-from handlers.events.aggregate import Counts, Group
+from handlers.events.aggregate import Counts
 from handlers.events.archive import fits
 from handlers.events.commit import MAX_ITEMS
-from handlers.events.model import Entry
-from handlers.events.window import slot_of
+from handlers.events.model import Entry, Group
+from handlers.events.window import SLOT_MS
 
 NEW, QUARANTINED, DROPPED, POISON = "new", "quarantined", "dropped", "poison"
 ITEMS_OF_A_GROUP = 3  # an hour's, a day's and a phase's counter
 
 
 class Fate(NamedTuple):
-    """What becomes of one record. ``place``: its index among the records; ``entry`` unless it is poison, ``letter`` if so.
-
-    ``group``: of a new event, what it is counted in.
-    """
+    """What becomes of one record. ``place``: its index among the records; ``entry`` unless it is poison, ``letter`` if so."""
 
     place: int
     kind: str
     entry: Entry | None = None
     letter: Letter | None = None
-    group: Group | None = None
 
 
 class Unit:
@@ -42,6 +38,7 @@ class Unit:
         self.letters: list[Letter] = []
         self.counts = Counts()
         self._bytes = 0
+        self._groups: set[Group] = set()
         self._slots: set[int] = set()
         self._markers = 0
 
@@ -60,8 +57,23 @@ class Unit:
         """How many of its events aren't counted because of their time."""
         return len(self.archived) - len(self.new)
 
-    def take(self, fate: Fate) -> bool:
-        """Takes the record in, if it fits. An empty unit takes any."""
+    def takes(self, fate: Fate) -> bool:
+        """Whether the record fits in. An empty unit takes any."""
+        entry = fate.entry
+        if entry is None or fate.kind == DROPPED or not self.fates:
+            return True
+        if not fits(len(self.archived), self._bytes, len(entry.line)):
+            return False
+        if fate.kind == QUARANTINED:
+            return True
+        group = entry.group
+        items = 1 + ITEMS_OF_A_GROUP * (len(self._groups) + (group is not None and group not in self._groups))
+        items += len(self._slots) + (entry.dated and entry.at_ms // SLOT_MS not in self._slots)
+        return items + self._markers + (not entry.dated) <= MAX_ITEMS
+
+    def add(self, fate: Fate) -> None:
+        """Takes the record in."""
+        self.fates.append(fate)
         entry = fate.entry
         if entry is None:
             assert fate.letter is not None
@@ -69,49 +81,37 @@ class Unit:
         elif fate.kind == DROPPED:
             self.dropped.append(entry)
         else:
-            size = len(entry.line)
-            if self.fates and not fits(len(self.archived), self._bytes, size):
-                return False
-            if fate.kind == NEW and not self._count(entry, fate.group):
-                return False
             self.archived.append(entry)
-            self._bytes += size + 1
-        self.fates.append(fate)
-        return True
+            self._bytes += len(entry.line) + 1
+            if fate.kind == NEW:
+                self._count(entry)
 
     def until(self, place: int) -> "Unit":
         """The unit of those of its records that come before this place."""
         shorter = Unit()
         for fate in self.fates:
             if fate.place < place:
-                shorter.take(fate)
+                shorter.add(fate)
         return shorter
 
-    def _count(self, entry: Entry, group: Group | None) -> bool:
-        """Counts a new event, if the transaction has room for what it is counted in."""
-        slot = slot_of(entry.at_ms) if entry.dated else None
-        groups, slots = self.counts.groups, self._slots
-        if (group is not None and group not in groups) or slot not in slots:
-            more = ITEMS_OF_A_GROUP if group is not None and group not in groups else 0
-            items = 1 + ITEMS_OF_A_GROUP * len(groups) + len(slots) + self._markers + more + (slot not in slots)
-            if self.fates and items > MAX_ITEMS:
-                return False
-            if slot is None:
-                self._markers += 1
-            else:
-                slots.add(slot)
+    def _count(self, entry: Entry) -> None:
         self.new.append(entry)
-        self.counts.add_to(group, entry)
-        return True
+        self.counts.add(entry)
+        if entry.group is not None:
+            self._groups.add(entry.group)
+        if entry.dated:
+            self._slots.add(entry.at_ms // SLOT_MS)
+        else:
+            self._markers += 1
 
 
 def cut(fates: Iterable[Fate]) -> Iterator[Unit]:
     """The units of these records, in their order."""
     unit = Unit()
     for fate in fates:
-        if not unit.take(fate):
+        if not unit.takes(fate):
             yield unit
             unit = Unit()
-            unit.take(fate)
+        unit.add(fate)
     if unit.fates:
         yield unit

@@ -29,21 +29,12 @@ def digest_of(event_id: str) -> bytes:
     return blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
 
-def slot_of(at_ms: int) -> int:
-    """The slot of a moment."""
-    return at_ms // SLOT_MS
-
-
 def ids_by_slot(entries: Iterable[Entry]) -> dict[int, set[bytes]]:
-    """The digests of the events with a time of their own."""
+    """The digests of the events with a time of their own, which ``Window.seen`` has looked at."""
     found: dict[int, set[bytes]] = {}
     for entry in entries:
         if entry.dated and entry.event is not None:
-            slot = entry.at_ms // SLOT_MS
-            ids = found.get(slot)
-            if ids is None:
-                ids = found[slot] = set()
-            ids.add(entry.digest or digest_of(entry.event.event_id))
+            found.setdefault(entry.at_ms // SLOT_MS, set()).add(entry.digest)
     return found
 
 
@@ -56,7 +47,7 @@ class Window:
         self._counters = Counters(client, table)
 
     def seen(self, lane: Lane, entries: Sequence[Entry]) -> set[int]:
-        """The places of the entries whose event has been counted before. Sets every entry's ``digest``."""
+        """The places of the entries whose event has been counted before. Sets the entries' ``digest``."""
         found: set[int] = set()
         undated: dict[str, list[int]] = {}
         slots: dict[int, set[bytes]] = {}

@@ -281,7 +281,7 @@ def test_a_call_that_is_throttled_as_a_whole_is_repeated_then_a_429(aws: Aws) ->
     assert post(purchase(), stream, "/events").status == 202
     assert len(between.calls) == 3
     assert events(aws, name) == [purchase()]
-    stream, between, _ = refusing(aws, failing(error))
+    stream, between, _ = refusing(aws, failing(error), breaker=Breaker(1, 60_000))
     assert post(purchase(), stream, "/events").status == 429
     assert len(between.calls) == 3
     assert stream.breaker.state == "closed"
