@@ -349,6 +349,16 @@ def test_shr_06_a_stream_that_hangs_costs_the_budget_and_no_more() -> None:
     assert statuses(response) == ["unavailable"] * 500
 
 
+def test_what_cannot_be_prepared_is_found_out_by_the_first_event() -> None:
+    class Unprepared(Taking):
+        def prepare(self) -> None:
+            raise AwsError("tls", "", "no certificates")
+
+    stream = stream_of(Unprepared())
+    stream.prepare()
+    assert post(purchase(), stream, "/events").status == 202
+
+
 # --- the function -------------------------------------------------------------------------------------------------------------
 
 Configure = Callable[..., str]

@@ -73,11 +73,12 @@ def test_each_variant_has_a_panel_on_the_same_time_axis() -> None:
 
 
 def test_what_people_chose_is_text_and_nothing_else() -> None:
-    hostile = '</text><script>alert("x")</script>&amp;' + "x" * 500
+    hostile = '</text><script>alert("x")</script>&amp;\x1b\x00\ud800' + "x" * 500
     data = document(compared(hostile, verdict=f"{hostile} is ahead"), metric=hostile, name=hostile)
     data["phase"]["allocation"] = {hostile: 1.0}
     text = draw(data, looks(hostile, hostile), hostile)
     root = parsed(text)
+    assert text.encode()
     assert "<script" not in text
     assert root.find(f".//{SVG}script") is None
     assert any(said.startswith('</text><script>alert("x")') for said in words(root))
