@@ -1,4 +1,4 @@
-"""What whoever deploys says: a file of JSON, given as ``-c settings=FILE``. docs/deployment.md lists its fields. No CDK here."""
+"""What whoever deploys says: a file of JSON, given as ``-c settings=FILE`` (docs/deployment.md). No CDK here."""
 
 from __future__ import annotations
 
