@@ -179,7 +179,7 @@ def latency() -> Figures:
         "p50 ms": statistics.median(took),
         "p99 ms": took[min(len(took) - 1, int(len(took) * 0.99))],
         "max ms": took[-1],
-        "a container's first ms": statistics.median(first),
+        "first ms": statistics.median(first),
     }
 
 
