@@ -18,7 +18,7 @@ GENERATED := evaluator/_fast/generated.h evaluator/_fast/generated.pxd
 CORE := $(filter-out $(GENERATED),$(wildcard evaluator/_fast/*.pyx evaluator/_fast/*.pxd evaluator/_fast/*.pxi evaluator/_fast/*.h)) \
 	setup.py evaluator/snapshot/opcodes.py evaluator/snapshot/layout.py
 
-PACKAGES := evaluator config_sync handlers burgee
+PACKAGES := evaluator config_sync handlers burgee infra
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 

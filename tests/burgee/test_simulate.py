@@ -2,10 +2,14 @@
 
 import gzip
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -31,7 +35,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 def run(up: Up, *arguments: str) -> dict[str, Any]:
-    done = up.run("simulate", *arguments, "--url", up.url, "--json", "--wait", "45")
+    done = up.run("simulate", *arguments, "--url", up.url, "--json", "--wait", "90", seconds=240)
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -110,6 +114,42 @@ def test_a_second_run_is_counted_beside_the_first(up: Up, effect: dict[str, Any]
     found = run(up, "--users", "60", "--effect", "0")
     exposures = sum(one["exposures"] for one in found["variants"])
     assert exposures >= USERS + 60
+
+
+def test_evb_07_a_processor_that_is_killed_again_and_again_counts_everything_once(up: Up, effect: dict[str, Any]) -> None:
+    """SIGKILL, wherever it is in a batch: the counts are what was sent, and nothing was given up."""
+    killed: list[int] = []
+    over = Event()
+
+    def kill() -> None:
+        while len(killed) < 12 and not over.wait(0.6):
+            for number in processors(up):
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+                    killed.append(number)
+
+    killer = Thread(target=kill)
+    killer.start()
+    try:
+        found = run(up, "--users", "400", "--duplicates", "0.2")
+    finally:
+        over.set()
+        killer.join()
+    assert len(killed) >= 3
+    assert found["counted"] is True
+    assert (depth(up, "events-poison"), depth(up, "events-failures")) == (POISON, 0)
+
+
+def processors(up: Up) -> list[int]:
+    """The process ids of the function's sandboxes."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with suppress(OSError):
+            if process.name.isdigit():
+                variables = (process / "environ").read_bytes()
+                if b"_HANDLER=handlers.events.handler" in variables and str(up.temporary).encode() in variables:
+                    found.append(int(process.name))
+    return found
 
 
 def test_evb_08_a_redrive_of_what_is_still_poison_leaves_it_there(up: Up, effect: dict[str, Any]) -> None:
