@@ -73,7 +73,8 @@ class Committer:
         self._write(items)
         lane.high_water, lane.arrived_ms, lane.last_slot = int(high_water), arrived_ms, last_slot
         for slot, ids in slots.items():
-            lane.remember(slot, lane.slots.get(slot, set()) | ids)
+            if slot in lane.slots:  # or else there was no room for it: a part of a slot would pass for all of it
+                lane.remember(slot, lane.slots[slot] | ids)
         return left_out
 
     # --- what is there ------------------------------------------------------------------------------------------------
