@@ -61,6 +61,10 @@ class _Batch(msgspec.Struct, gc=False):
     events: list[Sent]
 
 
+class _RawBatch(msgspec.Struct, gc=False):
+    events: list[msgspec.Raw]
+
+
 class One:
     """One event of a request, and what becomes of it.
 
@@ -81,6 +85,8 @@ class One:
 
 _decode_one = msgspec.json.Decoder(Sent).decode
 _decode_batch = msgspec.json.Decoder(_Batch | list[Sent]).decode
+_split = msgspec.json.Decoder(_RawBatch | list[msgspec.Raw]).decode
+_FAILED = (msgspec.MsgspecError, RecursionError, UnicodeEncodeError)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -89,11 +95,7 @@ _encode = msgspec.json.Encoder().encode
 
 def read_one(body: bytes | str, now_ns: int) -> list[One]:
     """The event of a body that is one. ``now_ns``: epoch nanoseconds. Raises BadRequest for what isn't JSON."""
-    text = _text(body)
-    try:
-        return _take([_decode_one(text)], now_ns)
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
-        return _take([_judged(_parsed(text))], now_ns)  # an object or not
+    return _take([_read(_text(body))], now_ns)
 
 
 def read_batch(body: bytes | str, now_ns: int) -> list[One]:
@@ -103,19 +105,37 @@ def read_batch(body: bytes | str, now_ns: int) -> list[One]:
     """
     text = _text(body)
     try:
-        found: Any = _decode_batch(text)
-        events: list[Any] = found.events if type(found) is _Batch else found
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
-        found = _parsed(text)
-        listed = found.get("events") if isinstance(found, dict) else found
-        if not isinstance(listed, list):
-            raise BadRequest("the request body must be a list of events, or an object that has one as events") from None
-        events = listed if len(listed) > MAX_EVENTS else [_judged(event) for event in listed]
-    if not events:
-        raise BadRequest("there are no events in the request")
-    if len(events) > MAX_EVENTS:
-        raise BadRequest(f"events cannot hold more than {MAX_EVENTS} events")
+        events: list[Sent | One] = _counted(_decode_batch(text))
+    except _FAILED:  # some of them aren't good
+        try:
+            events = [_read(str(raw, "utf-8")) for raw in _counted(_split(text))]
+        except _FAILED:  # no list, or one that only the standard library can read
+            events = [_judged(event) for event in _counted(_parsed(text))]
     return _take(events, now_ns)
+
+
+def _counted(found: Any) -> list[Any]:
+    """The list of events in a body's value. Raises BadRequest."""
+    listed = found
+    if isinstance(found, dict):
+        listed = found.get("events")
+    elif isinstance(found, _Batch | _RawBatch):
+        listed = found.events
+    if not isinstance(listed, list):
+        raise BadRequest("the request body must be a list of events, or an object that has one as events")
+    if not listed:
+        raise BadRequest("there are no events in the request")
+    if len(listed) > MAX_EVENTS:
+        raise BadRequest(f"events cannot hold more than {MAX_EVENTS} events")
+    return listed
+
+
+def _read(text: str) -> Sent | One:
+    """The event of a JSON text, or its refusal. Raises BadRequest for what isn't JSON."""
+    try:
+        return _decode_one(text)
+    except _FAILED:
+        return _judged(_parsed(text))
 
 
 def _text(body: bytes | str) -> str:

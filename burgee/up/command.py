@@ -22,6 +22,8 @@ from handlers._ofrep import FLAGS_PATH
 from handlers.assignments import PATHS as ASSIGN_PATHS
 from handlers.flags import BATCH_PATH, EVALUATE_PATH
 
+EVENTS_PATH = "/events"
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -136,7 +138,9 @@ def _flip(platform: Platform, key: str) -> str:
 
 
 def _curls(address: str, items: dict[str, list[RawItem]], key: str | None) -> list[str]:
-    """A command for each endpoint: OFREP (one flag, or all), whether a flag is on, a batch, an assignment."""
+    """A command for each endpoint: OFREP (one flag, or all), whether a flag is on, a batch, an assignment, an event,
+    what an experiment has found.
+    """
     path = FLAGS_PATH if key is None else f"{FLAGS_PATH}/{quote(key, safe='')}"
     made = [_post(address + path, {"context": {"targetingKey": "user-1"}})]
     keys = [str(item["key"]["S"]) for item in items.get("flags", [])]
@@ -145,9 +149,20 @@ def _curls(address: str, items: dict[str, list[RawItem]], key: str | None) -> li
         made.append(f"curl -s {shlex.quote(f'{address}{EVALUATE_PATH}?{query}')}")
         made.append(_post(address + BATCH_PATH, {"user_id": "user-1", "flag_keys": keys[:3]}))
     for item in sorted(items.get("experiments", []), key=_seclusion)[:1]:
-        query = f"user_id=user-1&experiment_key={quote(str(item['key']['S']), safe='')}"
+        name = str(item["key"]["S"])
+        path = quote(name, safe="")
+        query = f"user_id=user-1&experiment_key={path}"
         made.append(f"curl -s {shlex.quote(f'{address}{ASSIGN_PATHS[0]}?{query}')}")
+        made.append(_post(address + EVENTS_PATH, _event(item)))
+        made.append(f"curl -s {shlex.quote(f'{address}/experiments/{path}/results')}")
     return made
+
+
+def _event(experiment: RawItem) -> dict[str, object]:
+    """A purchase by the user of the other commands."""
+    found: dict[str, object] = {"event_type": "purchase", "user_id": "user-1", "properties": {"revenue": 19.9}}
+    number = experiment.get("experiment_id", {}).get("S")
+    return found if number is None else found | {"experiment_id": str(number)}
 
 
 def _seclusion(item: RawItem) -> tuple[bool, bool]:

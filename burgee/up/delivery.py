@@ -85,6 +85,7 @@ class Delivery:
     counts: Counts = field(default_factory=Counts)
     wall: Callable[[], float] = time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    age_seconds: float = 0.0  # of the newest record of the batch that was invoked with last, then
     _refusals: int = 0  # in a row
 
     async def deliver(self, records: Sequence[Record]) -> None:
@@ -97,6 +98,7 @@ class Delivery:
 
     async def _attempt(self, batch: Batch) -> list[Batch]:
         """One invocation; what of the batch has to come after it, in order."""
+        self.age_seconds = max(0.0, self.wall() - batch.records[-1].arrived)
         invocation = await self.function.invoke({"Records": [record.event for record in batch.records]})
         if invocation.throttled:  # it never ran: that doesn't count as an attempt, only age ends it
             self.counts.last_error = f"{self.function.name} was throttled"

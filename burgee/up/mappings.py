@@ -53,12 +53,18 @@ class Mapping:
         self._started_at = 0.0
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._readers: dict[str, _Reader] = {}
+        self._deliveries: dict[str, Delivery] = {}
         self._finished: set[str] = set()  # shards read to their end
 
     @property
     def ready(self) -> bool:
         """Whether every shard has its place: what is written from now on will be delivered, from LATEST too."""
         return bool(self._readers) and all(reader.placed for reader in self._readers.values())
+
+    @property
+    def age_seconds(self) -> float:
+        """How old the newest record of the oldest shard's last batch was when it was delivered: Lambda's ``IteratorAge``."""
+        return max((delivery.age_seconds for delivery in self._deliveries.values()), default=0.0)
 
     async def run(self) -> None:
         """Reads every shard, and those that come later, until it is cancelled."""
@@ -95,6 +101,7 @@ class Mapping:
             self._tasks.pop(name).result()
             self._finished.add(name)
             self._readers.pop(name)
+            self._deliveries.pop(name)
 
     async def _stop(self) -> None:
         for task in self._tasks.values():
@@ -107,7 +114,7 @@ class Mapping:
             self.function, self.settings, self.stream.arn, self.stream.kind, shard, self._discard, self.counts, self._wall
         )
         reader = _Reader(self.stream, shard, start, self._started_at, self.settings, self._patiently)
-        self._readers[shard] = reader
+        self._readers[shard], self._deliveries[shard] = reader, delivery
         while True:
             batch = await reader.batch()
             if not batch:

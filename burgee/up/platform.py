@@ -16,32 +16,24 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from burgee.listening import Server
 from burgee.trouble import Trouble
-from burgee.up import resources, seed
+from burgee.up import fleet, resources, seed
 from burgee.up.child import EmbeddedAws
-from burgee.up.delivery import Settings, said
+from burgee.up.delivery import said
 from burgee.up.functions import Function
 from burgee.up.journal import Journal
 from burgee.up.mappings import Mapping
 from burgee.up.published import Published
 from burgee.up.resources import Cloud, Resources
 from burgee.up.schedule import Schedule
-from burgee.up.streams import DynamoDBStream
 from burgee.up.urls import FunctionUrl, Routes
 from config_sync.sources.items import RawItem
 
 SCHEDULE_SECONDS = 60.0
-DEPTH_SECONDS = 2.0  # between two looks at the queue
+DEPTH_SECONDS = 2.0  # between two looks at the queues
 GRACE_SECONDS = 1  # for requests under way when it stops
 FIRST_PUBLISH_ATTEMPTS = 3
-
-MAPPING = Settings(
-    batch_size=500,
-    maximum_batching_window_seconds=0.2,
-    starting_position="LATEST",
-    report_batch_item_failures=True,
-    maximum_retry_attempts=10,
-    poll_seconds=0.2,
-)
+# What a path begins with -> the function; every other path is the function ``flags``'.
+ROUTES = {"/assign": "assignments", "/events": "ingest", "/experiments": "results"}
 
 
 @dataclass(frozen=True)
@@ -67,14 +59,11 @@ class Platform:
     journal: Journal
     cloud: Cloud = field(init=False)
     resources: Resources = field(init=False)
-    sync: Function = field(init=False)
-    flags: Function = field(init=False)
-    assignments: Function = field(init=False)
-    mirror: Function | None = None
-    schedule: Schedule = field(init=False)
+    functions: dict[str, Function] = field(default_factory=dict)
+    schedules: dict[str, Schedule] = field(default_factory=dict)
     published: Published = field(init=False)
     mappings: dict[str, Mapping] = field(default_factory=dict)
-    queue_depth: int = 0
+    depths: dict[str, int] = field(default_factory=dict)  # messages in each queue where none should be
     _aws: EmbeddedAws = field(init=False)
     _tasks: list["asyncio.Task[Any]"] = field(default_factory=list)
 
@@ -111,79 +100,61 @@ class Platform:
         self.resources = await asyncio.to_thread(resources.create, self.cloud)
         count = await asyncio.to_thread(seed.write, self.cloud.dynamodb, self.resources.tables, self.options.items)
         self.journal.say("up", f"{count} items are in the tables")
-        await self._start_functions(stack)
+        table = fleet.deployed(self.resources, self.options.refresh_ms, self.options.database)
+        self.functions = fleet.functions(self.cloud, self.resources, table, self.journal.say)
+        for name, function in self.functions.items():
+            stack.push_async_callback(function.stop)
+            await function.start(warm=int(table[name].warm))
         stack.push_async_callback(self._cancel_tasks)
         await self._start_sources()
         self._task("the evaluation URL", self._serve())
 
-    async def _start_functions(self, stack: AsyncExitStack) -> None:
-        common = self.cloud.environment | self.resources.environment
-        edge = common | {"BURGEE_REFRESH_MS": str(self.options.refresh_ms), "BURGEE_TRACKING": "none"}
-        assigning = edge | self.resources.assignments_environment
-        say = self.journal.say
-        # One sandbox is enough for the sync: whatever changes meanwhile is in its next reading.
-        self.sync = Function("sync", "handlers.sync.handler", common, 60, 512, concurrency=1, on_line=say)
-        self.flags = Function("flags", "handlers.flags.handler", edge, 5, 256, concurrency=8, on_line=say)
-        self.assignments = Function(
-            "assignments", "handlers.assignments.handler", assigning, 5, 256, concurrency=8, on_line=say
-        )
-        if self.options.database:
-            database = {"DATABASE_URL": self.options.database, "DLQ_URL": self.resources.mirror_queue_url}
-            handler = "handlers.assignment_mirror.handler"
-            self.mirror = Function("mirror", handler, common | database, 60, 512, concurrency=1, on_line=say)
-        for function in self.functions:
-            stack.push_async_callback(function.stop)
-            await function.start(warm=1)
-
-    @property
-    def functions(self) -> tuple[Function, ...]:
-        """All of them, those that requests reach first."""
-        always = (self.flags, self.assignments, self.sync)
-        return always if self.mirror is None else (*always, self.mirror)
-
     async def _start_sources(self) -> None:
         """The mappings, from what is written from now on; and the first publish, so that the evaluation URL has an answer."""
-        self.schedule = Schedule(self.sync, SCHEDULE_SECONDS, lambda text: self.journal.say("up", text), resources.REGION)
         self.published = Published(resources.store(self.cloud), lambda text: self.journal.say("store", text))
-        for section, arn in self.resources.streams.items():
-            self._map(section, arn, self.sync, self.resources.queue_url)
-        if self.mirror is not None:
-            self._map("assignments", self.resources.assignments_stream, self.mirror, self.resources.mirror_queue_url)
+        for source in fleet.sources(self.cloud, self.resources, "mirror" in self.functions):
+            self._map(source)
         while not all(mapping.ready for mapping in self.mappings.values()):
             await asyncio.sleep(0.02)
         await self._first_publish()
         await self.published.look()
-        self._task("the schedule", self.schedule.run())
+        for name in ("sync", "results"):
+            function = self.functions[name]
+            self.schedules[name] = Schedule(function, SCHEDULE_SECONDS, self._say_up, resources.REGION)
+            self._task(f"the schedule of {name}", self.schedules[name].run())
         self._task("the look at the store", self.published.run())
-        self._task("the look at the queue", self._watch_queue())
+        self._task("the look at the queues", self._watch_queues())
 
     async def _first_publish(self) -> None:
         """The schedule's work, before its time."""
         for attempt in range(FIRST_PUBLISH_ATTEMPTS):
-            invocation = await self.sync.invoke({"force": False, "message": "burgee up: first publish"})
+            invocation = await self.functions["sync"].invoke({"force": False, "message": "burgee up: first publish"})
             if invocation.error is None and (invocation.result() or {}).get("version"):
                 return
             await asyncio.sleep(0.5 * attempt)
         why = said(invocation.error) if invocation.error is not None else "; ".join(invocation.result()["reasons"])
         raise Trouble(f"the first publish failed: {why}")
 
-    def _map(self, section: str, arn: str, function: Function, queue_url: str) -> None:
-        stream = DynamoDBStream(self.cloud.streams, arn)
-        queue = (self.cloud.sqs, queue_url)
-        mapping = Mapping(stream, function, MAPPING, queue, lambda text: self.journal.say("up", text))
-        self.mappings[section] = mapping
-        self._task(f"the mapping of {section}", mapping.run())
+    def _map(self, source: fleet.Source) -> None:
+        queue = (self.cloud.sqs, self.resources.queues[source.queue])
+        mapping = Mapping(source.stream, self.functions[source.function], source.settings, queue, self._say_up)
+        self.mappings[source.name] = mapping
+        self._task(f"the mapping of {source.name}", mapping.run())
 
-    async def _watch_queue(self) -> None:
+    def _say_up(self, text: str) -> None:
+        self.journal.say("up", text)
+
+    async def _watch_queues(self) -> None:
         while True:
             try:
-                self.queue_depth = await asyncio.to_thread(resources.queue_depth, self.cloud, self.resources)
+                self.depths = await asyncio.to_thread(resources.depths, self.cloud, self.resources)
             except (ClientError, BotoCoreError) as error:
-                self.journal.say("up", f"the queue of failures can't be read: {error}")
+                self._say_up(f"the queues of failures can't be read: {error}")
             await asyncio.sleep(DEPTH_SECONDS)
 
     async def _serve(self) -> None:
-        routes = Routes(FunctionUrl(self.flags), assign=FunctionUrl(self.assignments))
+        urls = {name: FunctionUrl(self.functions[name]) for name in ("flags", *ROUTES.values())}
+        routes = Routes(urls["flags"], {prefix: urls[name] for prefix, name in ROUTES.items()})
         server = Server(routes, GRACE_SECONDS, signals=False)
         try:
             await asyncio.shield(serving := asyncio.create_task(server.serve(sockets=[self.options.listener])))

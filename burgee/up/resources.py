@@ -1,22 +1,25 @@
-"""What lies in the embedded AWS: the tables with their streams, the store's bucket, the queues.
+"""What lies in the embedded AWS: tables with their streams, buckets, queues, the stream of events.
 
-For ``burgee.up``. Everything is made new: the embedded AWS begins empty and forgets all when it ends.
+For ``burgee.up``. The constants say all that there is. Everything is made new: the embedded AWS begins empty and forgets all
+when it ends.
 """
 
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 from botocore.config import Config
 
 from config_sync.sources.tables import SETTINGS, Tables
 from config_sync.store_s3 import S3Store
+from handlers import _counters
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -24,10 +27,42 @@ REGION = "us-east-1"
 BUCKET = "burgee"
 PREFIX = "local"
 STORE = f"s3://{BUCKET}/{PREFIX}"
-QUEUE = "config-sync-failures"
+EVENTS_BUCKET = "burgee-events"
 ASSIGNMENTS = "assignments"
-OUTBOX = "assignments-outbox"
-MIRROR_QUEUE = "assignment-mirror-failures"
+COUNTERS = _counters.TABLE
+STREAM = "events"
+SHARDS = 2
+
+
+class Table(NamedTuple):
+    """``definition``: what CreateTable needs besides a name. ``ttl``: the attribute at which items end, "" for none."""
+
+    definition: Any
+    ttl: str = ""
+
+
+def _streaming(*keys: str) -> Any:
+    """A table with a stream. ``keys``: the partition key, and the sort key if there is one (requirement INF-02)."""
+    kinds = ("HASH", "RANGE")
+    return {
+        "KeySchema": [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=False)],
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    }
+
+
+TABLES = {name: Table(_streaming("key")) for name in Tables()} | {
+    ASSIGNMENTS: Table(_streaming("user_id", "experiment_id"), "ttl"),
+    COUNTERS: Table(_counters.DEFINITION, _counters.TTL),
+}
+BUCKETS = (BUCKET, EVENTS_BUCKET)
+# Two hold what waits for a person or a command, three what a mapping has given up.
+OUTBOX, POISON = "assignments-outbox", "events-poison"
+SYNC_FAILURES, MIRROR_FAILURES, EVENTS_FAILURES = "config-sync-failures", "assignment-mirror-failures", "events-failures"
+FAILURES = (SYNC_FAILURES, MIRROR_FAILURES, EVENTS_FAILURES, POISON)  # where nothing should be
+QUEUES = (OUTBOX, *FAILURES)
+
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 
@@ -69,6 +104,11 @@ class Cloud:
         return made
 
     @cached_property
+    def kinesis(self) -> "KinesisClient":
+        made: KinesisClient = self._client("kinesis")
+        return made
+
+    @cached_property
     def sqs(self) -> "SQSClient":
         made: SQSClient = self._client("sqs")
         return made
@@ -82,18 +122,15 @@ class Cloud:
 
 @dataclass
 class Resources:
-    """Names of what was made. ``streams``: section (flags, …) -> the ARN of its table's stream.
+    """Where to find what was made. ``streams``: table -> the ARN of its stream; ``queues``: queue -> its URL.
 
-    ``queue_url`` is of what the sync gave up, ``mirror_queue_url`` of what the mirror did, ``outbox_url`` of assignments that
-    could not be stored.
+    ``events``: the ARN of the stream of events.
     """
 
     tables: Tables = field(default_factory=Tables)
     streams: dict[str, str] = field(default_factory=dict)
-    assignments_stream: str = ""
-    queue_url: str = ""
-    outbox_url: str = ""
-    mirror_queue_url: str = ""
+    queues: dict[str, str] = field(default_factory=dict)
+    events: str = ""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -101,37 +138,24 @@ class Resources:
         named = self.tables._asdict()
         return {variable: named[section] for section, variable in SETTINGS.items()} | {"BURGEE_STORE": STORE}
 
-    @property
-    def assignments_environment(self) -> dict[str, str]:
-        """The same, of the function that assigns."""
-        return {"ASSIGNMENTS_TABLE": ASSIGNMENTS, "BURGEE_OUTBOX_URL": self.outbox_url}
-
 
 def create(cloud: Cloud) -> Resources:
     """Makes everything. Raises botocore's errors."""
     made = Resources()
-    for section, name in made.tables._asdict().items():
-        made.streams[section] = _create_table(cloud, name, "key")
-    made.assignments_stream = _create_table(cloud, ASSIGNMENTS, "user_id", "experiment_id")
-    cloud.dynamodb.update_time_to_live(TableName=ASSIGNMENTS, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
-    cloud.s3.create_bucket(Bucket=BUCKET)
-    made.queue_url = cloud.sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
-    made.outbox_url = cloud.sqs.create_queue(QueueName=OUTBOX)["QueueUrl"]
-    made.mirror_queue_url = cloud.sqs.create_queue(QueueName=MIRROR_QUEUE)["QueueUrl"]
+    for name, table in TABLES.items():
+        told = cloud.dynamodb.create_table(TableName=name, **table.definition)["TableDescription"]
+        if "LatestStreamArn" in told:
+            made.streams[name] = told["LatestStreamArn"]
+        if table.ttl:
+            wish: Any = {"Enabled": True, "AttributeName": table.ttl}
+            cloud.dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=wish)
+    for bucket in BUCKETS:
+        cloud.s3.create_bucket(Bucket=bucket)
+    for queue in QUEUES:
+        made.queues[queue] = cloud.sqs.create_queue(QueueName=queue)["QueueUrl"]
+    cloud.kinesis.create_stream(StreamName=STREAM, ShardCount=SHARDS)
+    made.events = cloud.kinesis.describe_stream_summary(StreamName=STREAM)["StreamDescriptionSummary"]["StreamARN"]
     return made
-
-
-def _create_table(cloud: Cloud, name: str, *keys: str) -> str:
-    """The ARN of the new table's stream. ``keys``: the partition key, and the sort key if there is one (requirement INF-02)."""
-    kinds: Any = ("HASH", "RANGE")
-    made = cloud.dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=False)],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        BillingMode="PAY_PER_REQUEST",
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )
-    return made["TableDescription"]["LatestStreamArn"]
 
 
 def store(cloud: Cloud) -> S3Store:
@@ -139,10 +163,11 @@ def store(cloud: Cloud) -> S3Store:
     return S3Store(BUCKET, PREFIX, cloud.s3)
 
 
-def queue_depth(cloud: Cloud, resources: Resources) -> int:
-    """How many failures lie in the queues: what the sync gave up, and the mirror."""
+def depths(cloud: Cloud, made: Resources) -> dict[str, int]:
+    """How many messages lie in each queue of ``FAILURES``: what was given up, and what nothing can help."""
     name: Any = "ApproximateNumberOfMessages"
-    depth = 0
-    for url in (resources.queue_url, resources.mirror_queue_url):
-        depth += int(cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
-    return depth
+    found = {}
+    for queue in FAILURES:
+        told = cloud.sqs.get_queue_attributes(QueueUrl=made.queues[queue], AttributeNames=[name])
+        found[queue] = int(told["Attributes"][name])
+    return found

@@ -27,9 +27,9 @@ _FORBIDDEN = frozenset({"connection", "content-length", "transfer-encoding", "ke
 class Routes:
     """Several functions' URLs on one port: a path that begins with a key goes to its URL, any other to ``rest``."""
 
-    def __init__(self, rest: "FunctionUrl", **by_prefix: "FunctionUrl") -> None:
+    def __init__(self, rest: "FunctionUrl", by_prefix: "dict[str, FunctionUrl]") -> None:
         self._rest = rest
-        self._by_prefix = {f"/{name}": url for name, url in by_prefix.items()}
+        self._by_prefix = by_prefix
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")

@@ -14,7 +14,8 @@ from burgee.up.journal import Line
 from burgee.up.platform import Platform
 
 DRAW_SECONDS = 0.5
-SHOWN_LINES = 10  # with them all fits on 24 lines
+SHOWN_LINES = 6  # with them all fits on 24 lines
+SHOWN_DIGITS = 8  # of a position: the last ones
 
 
 class View:
@@ -48,12 +49,13 @@ class View:
 
 def picture(platform: Platform) -> RenderableType:
     """The whole view, as of now."""
-    states = [function.state for function in platform.functions]
+    states = [function.state for function in platform.functions.values()]
     lines = list(platform.journal.lines)[-SHOWN_LINES:]
     return Group(
         functions(states),
         store(platform),
         mappings(platform),
+        failures(platform),
         Text(""),
         *(_line(line) for line in lines),
     )
@@ -88,14 +90,20 @@ def store(platform: Platform) -> Text:
 
 def mappings(platform: Platform) -> Table:
     """A row for each stream that is read."""
-    table = _table("stream", "position", "records", "invocations", "failed", "given up", "last failure")
+    table = _table("stream", "position", "records", "failed", "given up", "age", "last failure")
     for section, mapping in platform.mappings.items():
-        position = ", ".join(mapping.positions.values()) or "-"
+        position = ", ".join(one[-SHOWN_DIGITS:] for one in mapping.positions.values()) or "-"
         counts = mapping.counts
-        numbers = (counts.acknowledged, counts.invocations, counts.errors, counts.discarded)
-        table.add_row(section, position[-24:], *map(str, numbers), counts.last_error[:40])
-    table.add_row("failures", "", f"{platform.queue_depth} in the queue", style="red" if platform.queue_depth else "dim")
+        age = f"{mapping.age_seconds:.1f} s" if mapping.positions else ""
+        numbers = map(str, (counts.acknowledged, counts.errors, counts.discarded))
+        table.add_row(section, position, *numbers, age, counts.last_error[:40])
     return table
+
+
+def failures(platform: Platform) -> Text:
+    """One line: what lies where nothing should be."""
+    lying = [f"{depth} in {queue}" for queue, depth in platform.depths.items() if depth]
+    return Text(f"failures  {', '.join(lying) or 'none'}", style="red" if lying else "dim")
 
 
 def _table(*columns: str) -> Table:

@@ -11,7 +11,7 @@ from handlers import _counters
 from handlers._contract import TOKEN_CHARACTERS
 from handlers._counters import DAY_SECONDS, Key
 from handlers.events.enrich import is_countable
-from handlers.events.model import Entry
+from handlers.events.model import Entry, Group
 
 SCALE = 1_000_000
 """Numbers are added up as whole millionths, so that sums don't depend on how events are cut into batches."""
@@ -20,8 +20,6 @@ MAX_NUMBER = 1e9
 MAX_NAMES = 20  # numeric properties of one counter
 MAX_NAME = 64  # characters
 MOST_NAMES_KNOWN = 1_000
-
-Group = tuple[str, str, str, int, int]  # experiment id, variant, event type, hour since the epoch, phase
 
 
 class Sums:
@@ -80,8 +78,8 @@ class Counts:
         self.left_out = 0
 
     def add(self, entry: Entry) -> None:
-        """Counts one event."""
-        group = group_of(entry)
+        """Counts one event; its ``group`` says where."""
+        group = entry.group
         if group is None:
             self.skipped += 1
             self.unassigned += entry.event is not None and entry.event.experiment_id is not None
@@ -101,10 +99,10 @@ class Counts:
             kind = type(value)
             if kind is not float and kind is not int:
                 continue
-            if not (-MAX_NUMBER <= value <= MAX_NUMBER) or not _is_name(name):  # type: ignore[operator]
+            sums = numbers.get(name)
+            if not -MAX_NUMBER <= value <= MAX_NUMBER or (sums is None and not _is_name(name)):  # type: ignore[operator]
                 self.left_out += 1
                 continue
-            sums = numbers.get(name)
             if sums is None:
                 sums = numbers[name] = Sums()
             scaled = value * SCALE if kind is int else round(value * SCALE)  # type: ignore[operator]

@@ -28,7 +28,7 @@ MAX_EVENTS = 1_000  # of an object, and so of a unit
 MAX_BYTES = 5_000_000  # before compression
 ERRORS = "errors/"
 """The prefix of what is quarantined, by the hour of its arrival."""
-LEVEL = 1  # of gzip: 6 takes four times as long and saves a sixth
+LEVEL = 3  # of gzip: takes no longer than 1; 6 takes twice as long and saves a sixth
 ATTEMPTS = 3
 CONTENT_TYPE = "application/x-ndjson"
 HOUR_MS = 3_600_000
@@ -107,7 +107,10 @@ def line(entry: Entry) -> bytes:
 
 
 def _iso(at_ms: int) -> str:
-    return f"{_second(at_ms // 1_000)}.{at_ms % 1_000:03}Z"
+    return _second(at_ms // 1_000) + _MILLISECONDS[at_ms % 1_000]
+
+
+_MILLISECONDS = [f".{number:03}Z" for number in range(1_000)]
 
 
 @lru_cache(4_096)

@@ -7,6 +7,7 @@ reported, and Lambda sends it and all that follow again (requirement EVB-03).
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -132,7 +133,8 @@ class Processor(NamedTuple):
         try:
             with outcome.stage("open"):
                 lane = self.lanes.open(lane_name, owner)
-            rest = [record for record in records if int(sequence_of(record)) > lane.high_water]
+            if int(sequence_of(records[0])) <= lane.high_water:  # a shard's records come in order
+                rest = [record for record in records if int(sequence_of(record)) > lane.high_water]
             outcome.replayed = outcome.done = len(records) - len(rest)
             stage = "enrich"
             fates = _Reading(self, rest, lane, snapshot, outcome).fates()
@@ -178,7 +180,7 @@ class _Reading(NamedTuple):
         fates += [Fate(entry.place, DROPPED, entry) for entry in checked.duplicates]
         fates += [Fate(entry.place, DROPPED, entry) for entry in checked.valid if entry.place in seen]
         fates += self._poisoned(letters + checked.letters)
-        fates.sort(key=_place)
+        fates.sort(key=attrgetter("place"))
         return fates
 
     def _enrich(self, entries: Sequence[Entry]) -> None:
@@ -195,17 +197,19 @@ class _Reading(NamedTuple):
             self.outcome.errors["enrich"] = errors
 
     def _counted(self, entries: Sequence[Entry]) -> list[Fate]:
-        """New events; those whose names are too long for the table's keys are poison."""
-        groups = {group for entry in entries if (group := group_of(entry)) is not None}
+        """New events, with the ``group`` they count in; those whose names are too long for the table's keys are poison."""
+        for entry in entries:
+            entry.group = group_of(entry)
+        groups = {entry.group for entry in entries if entry.group is not None}
         keeping = self.processor.keeping
         bad = {
             group for group in groups if any(is_too_long(key) for key, _ in aggregate.keys_of(group, self.lane.name, keeping))
         }
         if not bad:
             return [Fate(entry.place, NEW, entry) for entry in entries]
-        fates = [Fate(entry.place, NEW, entry) for entry in entries if group_of(entry) not in bad]
+        fates = [Fate(entry.place, NEW, entry) for entry in entries if entry.group not in bad]
         why = "the ids of experiment and variant are too long for a key of the table"
-        poisoned = [entry for entry in entries if group_of(entry) in bad]
+        poisoned = [entry for entry in entries if entry.group in bad]
         return fates + self._poisoned([Letter(self.records[entry.place], "aggregate", why) for entry in poisoned])
 
     def _poisoned(self, letters: Sequence[Letter]) -> list[Fate]:
@@ -213,10 +217,6 @@ class _Reading(NamedTuple):
             return []
         places = {sequence_of(record): place for place, record in enumerate(self.records)}
         return [Fate(places[letter.sequence], POISON, None, letter) for letter in letters]
-
-
-def _place(fate: Fate) -> int:
-    return fate.place
 
 
 class _Writing(NamedTuple):

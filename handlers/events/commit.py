@@ -19,7 +19,7 @@ from handlers.events.aggregate import Increment, chosen, texts_of
 from handlers.events.dynamodb import ATTEMPTS, Sleep, pause
 from handlers.events.lanes import MAX_COUNTERS, WINDOW_MS, Known, Lane
 from handlers.events.model import Entry
-from handlers.events.window import digest_of, ids_by_slot
+from handlers.events.window import ids_by_slot
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -73,8 +73,10 @@ class Committer:
         self._write(items)
         lane.high_water, lane.arrived_ms, lane.last_slot = int(high_water), arrived_ms, last_slot
         for slot, ids in slots.items():
-            if slot in lane.slots:  # or else there was no room for it: a part of a slot would pass for all of it
-                lane.remember(slot, lane.slots[slot] | ids)
+            known = lane.slots.get(slot)
+            if known is not None:  # forgotten meanwhile: it is read when it is asked for
+                known |= ids
+                lane.remember(slot, known)
         return left_out
 
     # --- what is there ------------------------------------------------------------------------------------------------
@@ -121,7 +123,7 @@ class Committer:
 
     def _counter(self, lane: Lane, key: Key, increment: Increment, taken: Sequence[str]) -> dict[str, Any]:
         known = lane.counters[key]
-        for user in increment.users:
+        for user in dict.fromkeys(increment.users):
             known.users.update(user)
         names = {"#count": _counters.COUNT, "#users": _counters.USERS, "#ttl": _counters.TTL}
         values: dict[str, Any] = {
@@ -161,8 +163,8 @@ class Committer:
             }
             made.append({"Put": {"TableName": self._table, "Item": item}})
         for entry in entries:
-            if not entry.dated and entry.event is not None:
-                item = marker_key(digest_of(entry.event.event_id)).attributes() | {_counters.TTL: ttl}
+            if not entry.dated:
+                item = marker_key(entry.digest).attributes() | {_counters.TTL: ttl}
                 condition = "attribute_not_exists(partition_key)"
                 made.append({"Put": {"TableName": self._table, "Item": item, "ConditionExpression": condition}})
         return made

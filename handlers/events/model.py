@@ -50,12 +50,17 @@ class Event(msgspec.Struct):
     metadata: Object | None = None
 
 
+Group = tuple[str, str, str, int, int]
+"""What is counted together: experiment id, variant, event type, hour since the epoch, phase."""
+
+
 class Entry(msgspec.Struct):
     """One record. ``place``: its index in the invocation's ``Records``; ``arrived_ms``: when the stream took it, epoch ms.
 
     ``parse`` makes it with ``data``, the record's bytes, and ``event``, if they are one. ``validate`` sets ``at_ms``, the
     event's time (its arrival if it has none of its own: ``dated`` False); ``why``, the reason for its quarantine, if it is.
-    ``enrich`` sets what the assignment and the snapshot say; ``archive`` its ``line``. Times in epoch milliseconds.
+    ``enrich`` sets what the assignment and the snapshot say; ``Window.seen`` the ``digest`` of its id; ``batch`` the ``group``
+    that it counts in, if it does, and its ``line`` in the archive. Times in epoch milliseconds.
     """
 
     place: int
@@ -75,4 +80,6 @@ class Entry(msgspec.Struct):
     experiment_status: str | None = None
     phase: int = 0
     enrichment_error: bool = False
+    digest: bytes = b""
+    group: Group | None = None
     line: bytes = b""

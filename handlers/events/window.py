@@ -26,20 +26,15 @@ DIGEST_BYTES = 8
 
 def digest_of(event_id: str) -> bytes:
     """What is kept of an id: 64 bits of BLAKE2b. Of 20,000 ids in a slot, two share one with a probability of 1e-11."""
-    return blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
-
-
-def slot_of(at_ms: int) -> int:
-    """The slot of a moment."""
-    return at_ms // SLOT_MS
+    return blake2b(event_id.encode(), digest_size=DIGEST_BYTES).digest()
 
 
 def ids_by_slot(entries: Iterable[Entry]) -> dict[int, set[bytes]]:
-    """The digests of the events with a time of their own."""
+    """The digests of the events with a time of their own, which ``Window.seen`` has looked at."""
     found: dict[int, set[bytes]] = {}
     for entry in entries:
         if entry.dated and entry.event is not None:
-            found.setdefault(entry.at_ms // SLOT_MS, set()).add(digest_of(entry.event.event_id))
+            found.setdefault(entry.at_ms // SLOT_MS, set()).add(entry.digest)
     return found
 
 
@@ -52,15 +47,21 @@ class Window:
         self._counters = Counters(client, table)
 
     def seen(self, lane: Lane, entries: Sequence[Entry]) -> set[int]:
-        """The places of the entries whose event has been counted before."""
+        """The places of the entries whose event has been counted before. Sets the entries' ``digest``."""
         found: set[int] = set()
         undated: dict[str, list[int]] = {}
+        slots: dict[int, set[bytes]] = {}
         for entry in entries:
             assert entry.event is not None
-            digest = digest_of(entry.event.event_id)
+            digest = entry.digest = digest_of(entry.event.event_id)
             if not entry.dated:
                 undated.setdefault(marker_key(digest).partition, []).append(entry.place)
-            elif digest in self._slot(lane, entry.at_ms // SLOT_MS):
+                continue
+            slot = entry.at_ms // SLOT_MS
+            ids = slots.get(slot)
+            if ids is None:
+                ids = slots[slot] = self._slot(lane, slot)
+            if digest in ids:
                 found.add(entry.place)
         if undated:
             keys = [_counters.Key(partition, "id").attributes() for partition in undated]

@@ -146,18 +146,37 @@ def test_asg_12_an_assignment_is_stored_once_and_ends_with_its_experiment(up: Up
 
 def test_what_it_prints_can_be_pasted(up: Up) -> None:
     pasted = re.findall(r"^  (curl .*)$", up.printed, re.MULTILINE)
-    assert len(pasted) == 4
+    assert len(pasted) == 6
     for line in pasted:
         words = shlex.split(line)
         url = next(word for word in words if word.startswith(up.url))
         body = words[words.index("-d") + 1] if "-d" in words else None
         headers = {"content-type": "application/json"} if body else None
         answer = up.ask("POST" if body else "GET", url.removeprefix(up.url), content=body, headers=headers)
-        assert answer.status_code == 200, (line, answer.text)
+        assert answer.status_code == (202 if url.endswith("/events") else 200), (line, answer.text)
 
 
-def test_nothing_was_given_up(up: Up) -> None:
-    queue = up.client("sqs").get_queue_url(QueueName="config-sync-failures")["QueueUrl"]
+def test_flt_04_what_requests_track_is_counted_and_shown_in_the_results(up: Up) -> None:
+    """Evaluate, exposure, stream, counters, results: the whole way of an event."""
+    users = [f"way-{number}" for number in range(60)]
+    found = [user for user in users if not assigned(up, user)["excluded"]]
+    event = {"event_type": "purchase", "user_id": found[0], "experiment_id": "exp_2041", "properties": {"revenue": 5}}
+    before = results(up)
+    assert up.ask("POST", "/events", json=event).status_code == 202
+    until(lambda: results(up)["purchases"] > before["purchases"])
+    until(lambda: results(up)["exposures"] >= len(found))
+
+
+def results(up: Up) -> dict[str, int]:
+    """Of all variants together."""
+    variants = up.ask("GET", "/experiments/checkout-button/results").json()["variants"]
+    purchases = sum(one["events"].get("purchase", {}).get("events", 0) for one in variants)
+    return {"exposures": sum(one["exposures"] for one in variants), "purchases": purchases}
+
+
+@pytest.mark.parametrize("name", ["config-sync-failures", "events-failures", "events-poison"])
+def test_nothing_was_given_up(up: Up, name: str) -> None:
+    queue = up.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
     assert "Messages" not in up.client("sqs").receive_message(QueueUrl=queue)
 
 
@@ -197,7 +216,7 @@ def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None
 
 def test_ctrl_c_at_a_terminal_ends_the_view_and_leaves_nothing(tmp_path: Path) -> None:
     with Up(ROOT / "examples", tmp_path, terminal=True) as up:
-        for text in ("invocations", "store", "version 1", "segments", "position"):
+        for text in ("invocations", "store", "version 1", "segments", "position", "ingest", "results", "age", "none"):
             up.wait_for(text)
         up.press(b"\x03")
         assert up.end() == 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handlers import _counters, _sketches, events
 from handlers._counters import Counters, added
-from handlers.events.aggregate import MAX_NAMES, Counts, Sums, chosen, texts_of
+from handlers.events.aggregate import MAX_NAMES, Counts, Sums, chosen, group_of, texts_of
 from handlers.events.model import Entry, Event
 from tests.handlers.processing import DAY, EXPERIMENT, HOUR, NOW, SHARD, World, event, failed, failing, refused, world
 
@@ -304,6 +304,7 @@ def test_counts_keep_events_apart() -> None:
     for number, (variant, hour) in enumerate([("a", 0), ("a", 1), ("b", 0), ("a", 0)]):
         entry = Entry(number, str(number), "s", 0, b"", Event(str(number), "t", f"u{number}", "x"), hour * 3_600_000)
         entry.variant = variant
+        entry.group = group_of(entry)
         counts.add(entry)
     assert {group[1:4]: increment.events for group, increment in counts.groups.items()} == {
         ("a", "t", 0): 2,

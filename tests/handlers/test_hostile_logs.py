@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config_sync import compile_project
-from handlers import assignments, flags, ofrep
+from handlers import assignments, flags, ingest, ofrep
 from handlers._edge import prepare
 from tests.handlers.conftest import Configure
 from tests.handlers.logged import lines_in, requests_in
@@ -66,7 +67,7 @@ HEADERS = {
 
 @pytest.fixture
 def functions(configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """All three functions on one bundle. No DynamoDB answers, so that assignments log what they log in an outage."""
+    """All functions on one bundle. Neither DynamoDB nor Kinesis answers, so that they log what they log in an outage."""
     result = compile_project(PROJECT)
     assert result.snapshot is not None
     path = tmp_path / "flags.burgee"
@@ -77,13 +78,17 @@ def functions(configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "ASSIGNMENTS_TABLE": "assignments",
+        "KINESIS_STREAM_NAME": "events",
+        "BURGEE_TRACKING": "none",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("LOG_LEVEL", raising=False)
     assignments.reset_assigner()
-    configure(BUNDLE=path, LOG_SALT="salt")
+    ingest.reset_ingest()
+    configure(BUNDLE=path, LOG_SALT="salt", TRACKING="none")
     yield
     assignments.reset_assigner()
+    ingest.reset_ingest()
 
 
 def post(path: str, body: Any) -> list[dict[str, Any]]:
@@ -121,6 +126,7 @@ def everything() -> Iterator[tuple[Any, Any]]:
         for path in ("/feature-flags/evaluate", "/feature-flags/evaluate/batch", "/ofrep/v1/evaluate/flags/on", f"/{MARK}"):
             yield from ((flags.handler, made) for made in post(path, body))
         yield from ((assignments.handler, made) for made in post("/assign", body))
+        yield from ((ingest.handler, made) for made in post("/events/batch", body))
     for handler, path, name in (
         (flags.handler, "/feature-flags/evaluate", "flag_key"),
         (assignments.handler, "/assign", "experiment_key"),
@@ -129,7 +135,15 @@ def everything() -> Iterator[tuple[Any, Any]]:
             context = json.dumps(CONTEXTS[0])
             yield handler, get(path, {"user_id": USER, name: key, "context": context})
             yield handler, get(path, {"user_id": "", name: key, "context": MARK})
+    yield from events_of_clients()
     yield from ((flags.handler, odd) for odd in (MARK, [MARK], {MARK: MARK}, {"requestContext": {"http": MARK}}))
+
+
+def events_of_clients() -> Iterator[tuple[Any, Any]]:
+    for context in CONTEXTS:
+        for sent in ({"event_id": MARK, "event_type": MARK, "user_id": USER, "properties": context}, {"event_type": context}):
+            yield from ((ingest.handler, made) for made in post("/events", sent | {MARK: MARK}))
+            yield from ((ingest.handler, made) for made in post("/events/batch", [sent, {"user_id": USER, "timestamp": MARK}]))
 
 
 def test_sec_08_no_value_that_a_client_sends_is_in_any_log_line(functions: None, capfd: pytest.CaptureFixture[str]) -> None:
@@ -158,13 +172,13 @@ def test_sec_08_nor_when_everything_breaks(
 
             return fail
 
-    edge = prepare()
-    for what in ("reader", "access", "tracker"):
+    flagging, taking = (prepare(), list(everything())[:60]), (prepare(follows=False), list(events_of_clients())[:30])
+    for (edge, asked), what in product((flagging, taking), ("reader", "access", "tracker")):
         with monkeypatch.context() as patch:
             patch.setattr(edge, what, Broken())
-            for handler, document in list(everything())[:60]:
+            for handler, document in asked:
                 result: Any = handler(document, None)
-                assert MARK not in result.get("body", "") or result["statusCode"] < 500
+                assert MARK not in result.get("body", "") or result["statusCode"] != 500
     printed = capfd.readouterr()
-    assert sum(line.get("error") == "ValueError" for line in lines_in(printed.out)) >= 60
+    assert sum(line.get("error") == "ValueError" for line in lines_in(printed.out)) >= 90
     assert MARK not in printed.out + printed.err

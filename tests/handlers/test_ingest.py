@@ -281,7 +281,7 @@ def test_a_call_that_is_throttled_as_a_whole_is_repeated_then_a_429(aws: Aws) ->
     assert post(purchase(), stream, "/events").status == 202
     assert len(between.calls) == 3
     assert events(aws, name) == [purchase()]
-    stream, between, _ = refusing(aws, failing(error))
+    stream, between, _ = refusing(aws, failing(error), breaker=Breaker(1, 60_000))
     assert post(purchase(), stream, "/events").status == 429
     assert len(between.calls) == 3
     assert stream.breaker.state == "closed"
@@ -347,6 +347,16 @@ def test_shr_06_a_stream_that_hangs_costs_the_budget_and_no_more() -> None:
         assert 0.1 < time.monotonic() - start < 2
     assert response.status == 503
     assert statuses(response) == ["unavailable"] * 500
+
+
+def test_what_cannot_be_prepared_is_found_out_by_the_first_event() -> None:
+    class Unprepared(Taking):
+        def prepare(self) -> None:
+            raise AwsError("tls", "", "no certificates")
+
+    stream = stream_of(Unprepared())
+    stream.prepare()
+    assert post(purchase(), stream, "/events").status == 202
 
 
 # --- the function -------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from handlers._contract import FIELDS, MAX_EVENT_BYTES, check_event
 from handlers._http import MAX_BODY_BYTES
 from handlers._ids import BadRequest
 from handlers._ingest_events import MAX_EVENTS, One, new_id, read_batch, read_one
+from handlers.events.parse import parse
+from handlers.events.validate import validate
 from tests.handlers.ingesting import purchase
 
 NOW = 1_780_272_000_123_456_789  # 2026-06-01T00:00:00.123Z
@@ -28,6 +31,22 @@ def sent(found: One) -> dict[str, Any]:
     assert found.record is not None
     event: dict[str, Any] = json.loads(base64.b64decode(json.loads(found.record[0])["Data"], validate=True))
     return event
+
+
+def consumed(found: One) -> dict[str, Any]:
+    """The event as the processor's first stages have it; they must neither refuse it nor see another than was sent."""
+    assert found.record is not None
+    data = json.loads(found.record[0])["Data"]
+    kinesis = {"sequenceNumber": "1", "approximateArrivalTimestamp": NOW / 1e9, "data": data, "partitionKey": "-"}
+    given: list[Any] = [{"eventID": "shardId-000000000000:1", "kinesis": kinesis}]
+    entries, unread = parse(given)
+    assert unread == []
+    done = validate(entries, given, 10**18)
+    assert done.letters == done.duplicates == []
+    (entry,) = [*done.valid, *done.quarantined]
+    assert entry.event is not None
+    known = msgspec.structs.asdict(entry.event)
+    return {name: value for name, value in known.items() if value is not None}
 
 
 # --- ids and moments ------------------------------------------------------------------------------------------------------
@@ -273,6 +292,10 @@ _NEARLY_GOOD = st.builds(lambda event: {"event_type": "a", "user_id": "b"} | eve
 @settings(max_examples=1_500, deadline=None)
 @given(event=_EVENT | _NEARLY_GOOD | _ANYTHING, ascii=st.booleans())
 @example(event={**LEAST, "properties": {"a": 2**64 - 1}}, ascii=True)
+@example(event={**LEAST, "properties": {str(number): 1 for number in range(100)}}, ascii=True)
+@example(event={**LEAST, "metadata": {str(number): 1 for number in range(101)}}, ascii=True)
+@example(event={**LEAST, "metadata": {"a": [{"k" * 256: 1}]}}, ascii=True)
+@example(event={**LEAST, "properties": {"a": [{"k" * 257: 1}]}}, ascii=True)
 @example(event={**LEAST, "properties": {"a": {"b": {"c": {"d": {"e": 1}}}}}}, ascii=True)
 @example(event={**LEAST, "properties": {"a": {"b": {"c": {"d": {"e": {}}}}}}}, ascii=True)
 def test_model_06_msgspec_and_the_contract_are_of_one_mind(event: Any, ascii: bool) -> None:
@@ -297,6 +320,7 @@ def test_model_06_msgspec_and_the_contract_are_of_one_mind(event: Any, ascii: bo
         for found in (alone, quick, spoiled):
             put = sent(found)
             assert check_event(put) is None
+            assert consumed(found) == put
             assert repr({name: put[name] for name in wanted}) == repr(wanted)
             assert set(put) - set(wanted) <= {"event_id", "timestamp"}
 
