@@ -134,13 +134,18 @@ def test_evb_08_what_stayed_can_be_had_again_at_once(aws: Aws, queue: str, strea
         assert run(aws, queue).stayed == 1
 
 
-def test_evb_05_a_large_record_is_fetched_from_its_bucket(aws: Aws, queue: str, stream: KinesisStream) -> None:
+def test_evb_05_a_large_record_is_fetched_from_its_bucket(
+    aws: Aws, queue: str, stream: KinesisStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bucket = aws.bucket()
     large = texts(event(0, properties={f"name-{n}": "x" * 200 for n in range(99)} | {"text": "y" * 300_000}))
     records = send(stream, aws, *large)
     before = contents(stream)
     lay(aws, queue, records, bucket)
     assert aws.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+    monkeypatch.setenv(redrive.BUCKET, "another")
+    assert run(aws, queue).stayed == 1
+    monkeypatch.setenv(redrive.BUCKET, bucket)
     assert run(aws, queue) == Told(done=1, events=1)
     assert contents(stream) == before * 2
 
