@@ -110,7 +110,7 @@ def _subtitle(document: dict[str, Any]) -> str:
     if phase is None:
         return "no phase has begun"
     users = sum(document["sample_ratio"]["observed"].values())
-    shares = ", ".join(f"{cut(name)} {share * 100:g} %" for name, share in list(phase["allocation"].items())[:6])
+    shares = ", ".join(f"{cut(name)} {share * 100:.3g} %" for name, share in list(phase["allocation"].items())[:6])
     since = phase["started_at"].replace("T", " ")[:16]
     return f"phase {phase['number']} since {since} · {users:,} users · {shares}"
 

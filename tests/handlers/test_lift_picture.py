@@ -8,6 +8,8 @@ import pytest
 
 from handlers._lift_picture import MINUS, draw, percent
 from handlers._results_store import Look
+from scripts.lift_example import picture
+from tests.conftest import ROOT
 
 START_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000
@@ -126,3 +128,8 @@ def test_early_bands_do_not_flatten_the_rest() -> None:
 )
 def test_percents_have_a_sign_and_real_minuses(value: float, digits: int, text: str) -> None:
     assert percent(value, digits) == text
+
+
+def test_the_picture_of_the_docs_is_what_is_drawn() -> None:
+    committed = (ROOT / "docs" / "pictures" / "lift.svg").read_text(encoding="utf-8")
+    assert committed == picture(), "make it anew: python -m scripts.lift_example > docs/pictures/lift.svg"
