@@ -23,6 +23,8 @@ MIRROR_AGE_MS = 6 * 3_600_000  # at 24 hours the table's stream forgets
 CACHE_PERCENT = 90
 STALE_MS = 60_000
 LONG_RUN_MS = 30_000
+LAG_MS = 60_000
+QUARTER = 15  # minutes: what passes by itself needs nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,16 @@ def _of_every(row: Function) -> Iterator[Alarm]:
         optional=optional,
     )
     if row.p99_ms is not None:
+        # Of a batch our own figure counts: Lambda's has the sending of the answer in it.
+        watched = Metric(LAMBDA, "Duration", name, "p99") if row.url else Metric(OURS, "ProcessingTime", name, "p99")
         yield Alarm(
             f"{name}-latency",
             f"p99 of {name} is above {row.p99_ms} ms",
-            "Latency",
-            _one(Metric(LAMBDA, "Duration", name, "p99")),
+            "Latency" if row.url else "Slow batches",
+            _one(watched),
             row.p99_ms,
+            periods=5 if row.url else QUARTER,
+            needed=3 if row.url else QUARTER,
             guards=name if row.url else "",
         )
 
@@ -174,6 +180,20 @@ def _counted(
     return Alarm(name, what, runbook, _one(Metric(OURS, metric, of)), 0, needed=needed, periods=periods, optional=optional)
 
 
+def _share(name: str, metric: str, percent: float, what: str, runbook: str) -> Alarm:
+    """In alarm when for a quarter of an hour more than ``percent`` of the events were so."""
+    return Alarm(
+        name,
+        f"more than {percent} % of the {what}",
+        runbook,
+        (("some", Metric(OURS, metric, "events")), ("all", Metric(OURS, "RecordsPerBatch", "events"))),
+        percent,
+        expression="100 * some / all",
+        periods=QUARTER,
+        needed=QUARTER,
+    )
+
+
 _SINGLE = (
     _counted(
         "assignments-not-stored", "assignments", "PersistFailed", "assignments can't be stored", "Assignments not stored", 3
@@ -193,14 +213,33 @@ _SINGLE = (
         "Events handed back",
         3,
     ),
-    _counted("events-failed", "events", "FailedRecords", "batches of events fail and come again", "Batches fail", 3),
     _counted(
-        "events-quarantined",
+        "events-failed",
         "events",
-        "QuarantinedEvents",
-        "events with an impossible time are set aside, not counted",
-        "Events quarantined",
+        "FailedRecords",
+        "batches of events fail and come again",
+        "The processor can't finish a batch",
         3,
+    ),
+    _share(
+        "events-quarantined", "QuarantinedEvents", 1, "events have times that can't be believed", "Times that can't be believed"
+    ),
+    _share("events-repeated", "DuplicateEvents", 5, "events are sent more than once", "Many repetitions"),
+    Alarm(
+        "events-lag",
+        f"events are counted more than {LAG_MS // 1000} s after their arrival",
+        "Slow batches",
+        _one(Metric(OURS, "EventLagMs", "events", "p90")),
+        LAG_MS,
+        periods=QUARTER,
+        needed=QUARTER,
+    ),
+    _counted(
+        "events-not-a-batch",
+        "events",
+        "ProcessingErrors",
+        "the processor is invoked with what is no batch of the stream",
+        "The processor can't finish a batch",
     ),
     _counted(
         "events-numbers", "events", "NumbersLeftOut", "numbers of events find no room in their counter", "Numbers left out"
@@ -212,7 +251,20 @@ _SINGLE = (
         "an experiment's variants have the wrong shares",
         "Sample ratio mismatch",
     ),
-    _counted("results-failed", "results", "ResultsFailed", "experiments can't be looked at", "Looks at results fail", 3),
+    _counted("results-failed", "results", "ResultsFailed", "experiments can't be looked at", "Results can't be read", 3),
+    _counted("results-left", "results", "ResultsLeft", "experiments are left for want of time", "Results can't be read", 3),
+    Alarm(
+        "results-silence",
+        "nobody has looked at results for an hour",
+        "Results can't be read",
+        _one(Metric(OURS, "ResultsComputed", "results", "SampleCount")),
+        1,
+        "below",
+        period_s=5 * MINUTE,
+        periods=12,
+        needed=12,
+        missing="breaching",
+    ),
     _counted("sync-failed", "sync", "SyncFailed", "runs of the sync fail", "Sync fails", 3),
     _counted("sync-refused", "sync", "SyncRefused", "the gate has stopped a publish", "Publish refused"),
     _counted("sync-held", "sync", "SyncHeld", "a rollback has held the store for an hour", "Store held", 60, 60),
@@ -266,6 +318,9 @@ def _of_streams() -> Iterator[Alarm]:
 
 
 _DEPTH_RUNBOOK = {
+    names.SYNC_FAILURES: "Dead letters: what the next minute does again",
+    names.RESULTS_FAILURES: "Dead letters: what the next minute does again",
+    names.MIRROR_FAILURES: "Mirror fails",
     names.POISON: "Dead letters: poison",
     names.OUTBOX: "Assignments not stored",
     OUTBOX_DEAD: "Assignments not stored",

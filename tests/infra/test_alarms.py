@@ -102,6 +102,20 @@ def test_pip_02_a_canary_is_taken_back_for_errors_and_for_latency() -> None:
     assert {name for name, _ in guards} == {row.name for row in FUNCTIONS}
 
 
+def test_mon_03_limits_are_those_of_the_runbook() -> None:
+    """Where an entry says a figure, the alarm has it."""
+    page = (ROOT / "docs" / "runbook.md").read_text()
+    by_name = {alarm.name: alarm for alarm in ALARMS}
+    assert "`QuarantinedEvents` above 1 % of `RecordsPerBatch` for 15 minutes" in page
+    assert (by_name["events-quarantined"].limit, by_name["events-quarantined"].needed) == (1, 15)
+    assert "`DuplicateEvents` above 5 % of `RecordsPerBatch` for 15 minutes" in page
+    assert (by_name["events-repeated"].limit, by_name["events-repeated"].needed) == (5, 15)
+    assert "p99 of `ProcessingTime` above 100 ms, or p90 of `EventLagMs` above 60 s, for 15 minutes" in page
+    assert (by_name["events-latency"].limit, by_name["events-lag"].limit) == (100, 60_000)
+    assert "`SyncHeld` for an hour" in page
+    assert (by_name["sync-held"].needed, by_name["sync-held"].period_s) == (60, 60)
+
+
 @BY_NAME
 def test_doc_04_every_alarm_has_its_entry_in_the_runbook(alarm: Alarm) -> None:
     headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
