@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from burgee import bundle, commands, convert, diff, redrive, releases, replay, simulate
+from burgee import bundle, commands, convert, diff, redrive, releases, replay, results, simulate
 from burgee.project import add_dialect
 from burgee.trouble import Trouble
 
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(add)
     releases.add_commands(add)
     replay.add_command(add)
+    results.add_command(add)
     redrive.add_command(add)
     simulate.add_command(add)
     _add_up(add)

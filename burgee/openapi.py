@@ -7,7 +7,7 @@ Paths, limits, reasons, error codes and headers are the ones that the handlers u
 
 import json
 
-from burgee import openapi_events
+from burgee import openapi_events, openapi_results
 from burgee.openapi_parts import (
     JSON,
     TEXT,
@@ -48,11 +48,11 @@ def document() -> Document:
         "info": {
             "title": "Burgee: feature flags and experiments",
             "version": VERSION,
-            "description": "The edge endpoints. What they mean: flags.md, ofrep.md, assignments.md and ingest.md in docs.",
+            "description": "The endpoints. What they mean: flags.md, ofrep.md, assignments.md, ingest.md, results.md in docs.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": name} for name in ("flags", "ofrep", "assignments", "events", "health")],
+        "tags": [{"name": name} for name in ("flags", "ofrep", "assignments", "events", "results", "health")],
         "security": [{}, {"apiKey": []}],
         "paths": {
             EVALUATE_PATH: {"get": _flag_by_query(), "post": _flag_by_body()},
@@ -61,6 +61,7 @@ def document() -> Document:
             FLAGS_PATH + "/{key}": {"post": _ofrep_single()},
             ASSIGN_PATHS[0]: {"get": _assign_by_query(), "post": _assign_by_body()},
             **openapi_events.paths(),
+            **openapi_results.paths(),
             HEALTH_PATH: {"get": _health()},
         },
         "components": {
@@ -234,6 +235,7 @@ def _schemas() -> Document:
             ("status", "snapshot_version"),
         ),
         **openapi_events.schemas(),
+        **openapi_results.schemas(),
         "Refusal": object_of({"error": TEXT}, all_required=True),
         "Problem": object_of({"errorDetails": TEXT}, all_required=True),
     }  # fmt: skip

@@ -183,6 +183,8 @@ def in_words(experiment: str, told: dict[str, Any]) -> str:
     number = sum(kind["events"] for kinds in sent["variants"].values() for kind in kinds.values())
     lines = [f"{experiment}: {number} events in {sent['seconds']:.1f} s, {sent['repeated']} of them sent twice"]
     lines.append(f"  refused at the door: {sent['refused']}; put into the stream and invalid: {planted['poison']}")
+    if sent["unstored"]:
+        lines.append(f"  {sent['unstored']} assignments couldn't be stored; these users buy nothing")
     if planted["srm"]:
         lines.append(
             f"  planted: {planted['srm']:.0%} of {planted['srm_variant']}'s pages break ({sent['lost']} users never exposed)"

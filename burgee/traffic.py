@@ -118,6 +118,7 @@ class Ledger:
     refused: int = 0
     repeated: int = 0
     asked_again: int = 0
+    unstored: int = 0  # users whose assignment couldn't be stored
     lost: int = 0  # users who never saw their variant
 
     def tally(self, variant: str, event_type: str) -> Tally:
@@ -132,7 +133,7 @@ class Ledger:
             }
             for variant, kinds in sorted(self.variants.items())
         }
-        numbers = {name: getattr(self, name) for name in ("excluded", "refused", "repeated", "asked_again", "lost")}
+        numbers = {name: getattr(self, name) for name in ("excluded", "refused", "repeated", "asked_again", "unstored", "lost")}
         return {"experiment_id": self.experiment_id, "variants": variants, **numbers}
 
 
@@ -162,6 +163,7 @@ class Traffic:
         self._random = random.Random(seed)
         self._run_id = run_id
         self._threads = threads
+        self._unstored: set[str] = set()
         self._numbers = iter(range(1, 2**62))
         self._lock = threading.Lock()  # of the ledger's counts
 
@@ -207,6 +209,10 @@ class Traffic:
         if answer.body["excluded"]:
             return user, None
         self.ledger.experiment_id = answer.body["experiment_id"]
+        if not answer.body["persisted"]:
+            with self._lock:
+                self.ledger.unstored += 1
+                self._unstored.add(user)
         return user, answer.body["variant"]
 
     def _evaluated(self, user: str) -> tuple[str, str | None]:
@@ -238,8 +244,13 @@ class Traffic:
             yield self._event(user, EXPOSURE, told)
 
     def purchases(self, users: dict[str, str], control: str) -> Iterator[Event]:
-        """What they buy, and notes it. ``control``: the variant that has no effect."""
+        """What they buy, and notes it. ``control``: the variant that has no effect.
+
+        Who has an assignment that couldn't be stored buys nothing: nobody could tell to which variant it belongs.
+        """
         for user, variant in users.items():
+            if user in self._unstored:
+                continue
             rate = self._habits.rate * (1.0 if variant == control else 1.0 + self._habits.effect)
             if self._random.random() < rate:  # a rate above 1 is 1
                 revenue = round(self._random.lognormvariate(3.0, 0.5), 2)

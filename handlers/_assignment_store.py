@@ -26,6 +26,11 @@ if TYPE_CHECKING:
         def prepare(self) -> None: ...
 
 
+KEY = ("user_id", "experiment_id")
+"""The table's partition and sort key, both strings (requirement INF-02)."""
+TTL = "ttl"
+"""The attribute with the epoch second from which DynamoDB may delete an item."""
+
 PUT = "DynamoDB_20120810.PutItem"
 GET = "DynamoDB_20120810.GetItem"
 RETRIES = 2  # of a throttled or failed call, as far as the deadline lets; the write may be repeated, since its id tells it
@@ -76,7 +81,7 @@ class Assignment:
         return fields
 
 
-FIELDS = ("user_id", "experiment_id", "assignment_id", "experiment_key", "variant", "timestamp", "ttl")
+FIELDS = (*KEY, "assignment_id", "experiment_key", "variant", "timestamp", TTL)
 
 
 class Unavailable(Exception):

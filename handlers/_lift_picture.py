@@ -25,7 +25,7 @@ PANEL, GAP, BELOW = 176, 52, 34
 MARGIN = 24
 MAX_PANELS = 8
 MINUS = "\N{MINUS SIGN}"
-MAX_TEXT = 48
+MAX_TEXT, MAX_VERDICT = 48, 76
 SETTLED = 4  # the first fourth of the looks doesn't stretch the axis: its bands are as wide as they are uncertain
 STRETCH = 2.5  # nor does anything that is so many half-widths of the last band away
 STYLE = """
@@ -90,9 +90,11 @@ def draw(document: dict[str, Any], looks: Sequence[Look], metric: str | None) ->
     return "\n".join(parts) + "\n"
 
 
-def cut(text: str) -> str:
-    """Not longer than a title has room for."""
-    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+def cut(text: str, most: int = MAX_TEXT) -> str:
+    """Visible characters only (XML has no others), and not more than a title has room for."""
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else "?" for each in text)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def percent(value: float, digits: int = 1) -> str:
@@ -108,7 +110,7 @@ def _subtitle(document: dict[str, Any]) -> str:
     if phase is None:
         return "no phase has begun"
     users = sum(document["sample_ratio"]["observed"].values())
-    shares = ", ".join(f"{cut(name)} {share * 100:g} %" for name, share in list(phase["allocation"].items())[:6])
+    shares = ", ".join(f"{cut(name)} {share * 100:.3g} %" for name, share in list(phase["allocation"].items())[:6])
     since = phase["started_at"].replace("T", " ")[:16]
     return f"phase {phase['number']} since {since} · {users:,} users · {shares}"
 
@@ -157,7 +159,8 @@ def _figures(comparison: dict[str, Any], kind: str, top: float) -> list[str]:
     parts = [_text(x, top + 62, "–" if lift is None else percent(lift), f"{colour} figure")]
     if bounds is not None:
         parts.append(_text(x, top + 84, f"{percent(bounds[0])} to {percent(bounds[1])}", "dim small"))
-    parts += [_text(x, top + 110 + 16 * row, line, "ink small") for row, line in enumerate(_wrapped(comparison["verdict"]))]
+    lines = _wrapped(cut(comparison["verdict"], MAX_VERDICT))
+    parts += [_text(x, top + 110 + 16 * row, line, "ink small") for row, line in enumerate(lines)]
     if comparison["verdict"] == TOO_FEW:
         needs = f"at least {MIN_USERS} users" if kind == "conversion" else f"at least {MIN_VALUES} values"
         parts.append(_text(x, top + 126, f"{needs} each", "dim small"))

@@ -271,12 +271,10 @@ def _comparison(
     told["lift_interval"] = _bounds(sequential.lift(ours, theirs, weight), -1.0 if proportions else -inf)
     told["p_value"] = p = sequential.difference_p(ours, theirs, weight)
     told["fixed_horizon"] = _fixed_horizon(ours, theirs, _no_degrees if proportions else statistics.welch_df)
-    told["verdict"] = NO_DIFFERENCE
-    if p <= sequential.ALPHA:
+    told["verdict"] = MISTRUSTED if mistrusted else NO_DIFFERENCE
+    if p <= sequential.ALPHA and not mistrusted:
         told["direction"] = UP if found.estimate > 0.0 else DOWN
         told["verdict"] = f"{variant} is {'ahead' if found.estimate > 0.0 else 'behind'}"
-    if mistrusted:
-        told["verdict"] = MISTRUSTED
     return told
 
 

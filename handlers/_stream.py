@@ -15,7 +15,7 @@ from evaluator.errors import BurgeeError
 Record = dict[str, Any]  # as Lambda hands it over
 
 MAX_ARRIVAL_SECONDS = 1e11  # a time of arrival is before the year 5138
-_NUMBER = re.compile(r"[0-9]{1,128}")  # Kinesis' numbers have 56 digits
+MAX_DIGITS = 128  # Kinesis' numbers have 56
 _SHARD = re.compile(r"shardId-[A-Za-z0-9_-]{1,120}")
 _STREAM = re.compile(r"arn:[a-z0-9-]+:kinesis:[a-z0-9-]*:[0-9]*:stream/([A-Za-z0-9_.-]{1,128})(?:/consumer/.*)?")
 
@@ -52,11 +52,14 @@ def records_of(event: Any, source: Source = DYNAMODB) -> list[Record]:
     records = event.get("Records", None if event else []) if isinstance(event, dict) else None
     if not isinstance(records, list):
         raise ValueError("the event has no Records: it isn't a stream's")
+    part, name = source.part, source.number
     for record in records:
-        part = record.get(source.part) if isinstance(record, dict) else None
-        number = part.get(source.number) if isinstance(part, dict) else None
+        try:
+            number = record[part][name]
+        except (LookupError, TypeError):
+            number = None
         if not isinstance(number, str) or not number:
-            raise ValueError(f"a record of the event isn't one of {source.name}: it has no {source.number}")
+            raise ValueError(f"a record of the event isn't one of {source.name}: it has no {name}")
     if source is KINESIS and records:
         _check_kinesis(records)
     return records
@@ -68,12 +71,13 @@ def _check_kinesis(records: Sequence[Record]) -> None:
     if not isinstance(arn, str) or not _STREAM.fullmatch(arn) or not _SHARD.fullmatch(shard):
         raise ValueError("a record of the event isn't one of Kinesis: it doesn't say its stream and shard")
     for record in records:
-        number, at = record["kinesis"]["sequenceNumber"], record["kinesis"].get("approximateArrivalTimestamp")
-        if not _NUMBER.fullmatch(number):
+        part = record["kinesis"]
+        number, at = part["sequenceNumber"], part.get("approximateArrivalTimestamp")
+        if not (number.isdigit() and number.isascii() and len(number) <= MAX_DIGITS):
             raise ValueError("a record of the event isn't one of Kinesis: its sequenceNumber is no number")
         if record.get("eventID") != f"{shard}:{number}" or record.get("eventSourceARN") != arn:
             raise ValueError("the event's records aren't of one shard, as a batch of Kinesis is")
-        if type(at) not in (int, float) or not 0 <= at < MAX_ARRIVAL_SECONDS:
+        if type(at) not in (float, int) or not 0 <= at < MAX_ARRIVAL_SECONDS:
             raise ValueError("a record of the event isn't one of Kinesis: it has no approximateArrivalTimestamp")
 
 
@@ -125,6 +129,8 @@ def failures(records: Sequence[Record], failed: Collection[str] = ()) -> dict[st
     They are told in the batch's order. What Lambda makes of a number that wasn't in the batch isn't documented; such a failure
     is told as the first record's, so that all is sent again.
     """
+    if not failed:
+        return {"batchItemFailures": []}
     numbers = [sequence_of(record) for record in records]
     known = set(failed)
     told = numbers[:1] if known - set(numbers) else [number for number in numbers if number in known]

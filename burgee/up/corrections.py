@@ -1,8 +1,8 @@
 """Where moto is slower than what it plays, or does otherwise: put right in the embedded AWS. For ``burgee.up.aws``.
 
-moto copies every table that a transaction touches, all items and the whole stream, to have something to go back to; it walks a
-Kinesis shard from its first record at each read; and a shard that was split goes on taking records. Each is replaced by as
-little as possible; what isn't named here is moto's.
+moto copies every table that a transaction touches, all items and the whole stream, to have something to go back to; it keeps
+every position of a table's stream that it has ever given; it walks a Kinesis shard from its first record at each read; and a
+shard that was split goes on taking records. Each is replaced by as little as possible; what isn't named here is moto's.
 """
 
 import copy
@@ -12,13 +12,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import moto.dynamodb.models as dynamodb
+from moto.dynamodb.exceptions import DynamodbException
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
+from moto.dynamodbstreams.models import DynamoDBStreamsBackend
 from moto.kinesis.exceptions import InvalidArgumentError
 from moto.kinesis.models import KinesisBackend, Record, Shard, Stream
 from moto.kinesis.utils import compose_shard_iterator, decompose_shard_iterator
 
 LAST_HASH = 2**128 - 1
+MAX_POSITIONS = 1_000  # of tables' streams, the newest; on AWS they expire after a quarter of an hour
 _moto_transact = DynamoDBBackend.transact_write_items
 
 
@@ -28,6 +31,7 @@ def apply() -> None:
     setattr(dynamodb, "copy", SimpleNamespace(deepcopy=_copied))  # noqa: B010
     replaced: tuple[tuple[type, str, Any], ...] = (
         (DynamoDBBackend, "transact_write_items", _transact_write_items),
+        (DynamoDBStreamsBackend, "get_records", _read_table),
         (Shard, "get_records", _get_records),
         (Shard, "get_max_sequence_number", _last_number),
         (Shard, "get_min_sequence_number", _first_number),
@@ -96,6 +100,17 @@ def _savepoints(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) 
             if all(name in keys for name in (table.hash_key_attr, table.range_key_attr) if name):
                 savepoint.keep(*backend.get_keys_value(table, keys))
     yield from made.values()
+
+
+def _read_table(self: DynamoDBStreamsBackend, iterator_arn: str, limit: int) -> dict[str, Any]:
+    """GetRecords of a table's stream, from one of the newest positions."""
+    position = self.shard_iterators.get(iterator_arn)
+    if position is None:
+        raise DynamodbException("com.amazonaws.dynamodb.v20120810#ExpiredIteratorException", "The iterator has expired")
+    found = position.get(limit)
+    while len(self.shard_iterators) > MAX_POSITIONS:
+        del self.shard_iterators[next(iter(self.shard_iterators))]
+    return found
 
 
 # --- Kinesis ----------------------------------------------------------------------------------------------------------

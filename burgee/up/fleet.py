@@ -29,7 +29,13 @@ EVENTS = Settings(
     maximum_retry_attempts=10,
     poll_seconds=0.2,
 )
-TRACKING_BUDGET_MS = "1000"  # the embedded AWS may be busy with something else; on AWS the default is enough
+# The embedded AWS answers one request at a time, and this machine has other things to do: on AWS the defaults are enough.
+PATIENCE = {
+    "BURGEE_TRACKING_BUDGET_MS": "1000",
+    "BURGEE_STORE_BUDGET_MS": "1000",
+    "BURGEE_STORE_FIRST_BUDGET_MS": "2000",
+    "BURGEE_INGEST_BUDGET_MS": "3000",
+}
 
 
 class Deployed(NamedTuple):
@@ -58,12 +64,8 @@ def deployed(made: Resources, refresh_ms: int, database: str) -> dict[str, Deplo
 
     ``database``: the PostgreSQL that assignments are mirrored to, "" for none.
     """
-    tracking = {
-        "BURGEE_TRACKING": "kinesis",
-        "KINESIS_STREAM_NAME": resources.STREAM,
-        "BURGEE_TRACKING_BUDGET_MS": TRACKING_BUDGET_MS,
-    }
-    edge = tracking | {"BURGEE_REFRESH_MS": str(refresh_ms)}
+    streaming = PATIENCE | {"KINESIS_STREAM_NAME": resources.STREAM}
+    edge = streaming | {"BURGEE_TRACKING": "kinesis", "BURGEE_REFRESH_MS": str(refresh_ms)}
     assigning = edge | {"ASSIGNMENTS_TABLE": resources.ASSIGNMENTS, "BURGEE_OUTBOX_URL": made.queues[resources.OUTBOX]}
     counting = {
         "DYNAMODB_TABLE": resources.COUNTERS,
@@ -75,7 +77,7 @@ def deployed(made: Resources, refresh_ms: int, database: str) -> dict[str, Deplo
     found = {
         "flags": Deployed("handlers.flags.handler", 5, 256, 8, edge),
         "assignments": Deployed("handlers.assignments.handler", 5, 256, 8, assigning),
-        "ingest": Deployed("handlers.ingest.handler", 10, 256, 8, {"KINESIS_STREAM_NAME": resources.STREAM}),
+        "ingest": Deployed("handlers.ingest.handler", 10, 256, 8, streaming),
         "events": Deployed("handlers.events.handler", 60, 1024, resources.SHARDS * 2, counting),
         "results": Deployed("handlers.results.handler", 30, 512, 2, {"DYNAMODB_TABLE": resources.COUNTERS}, warm=False),
         # One sandbox is enough for the sync: whatever changes meanwhile is in its next reading.

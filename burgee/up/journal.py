@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any, NamedTuple, TextIO
 
 KEPT = 500
-_SAID = ("route", "status", "flag", "reason", "version", "reasons", "broken", "duration_us")
+_SAID = ("route", "status", "flag", "reason", "version", "reasons", "broken", "records", "count", "duration_us")
 
 
 class Line(NamedTuple):

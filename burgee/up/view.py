@@ -14,7 +14,8 @@ from burgee.up.journal import Line
 from burgee.up.platform import Platform
 
 DRAW_SECONDS = 0.5
-SHOWN_LINES = 10  # with them all fits on 24 lines
+SHOWN_LINES = 6  # with them all fits on 24 lines
+SHOWN_DIGITS = 8  # of a position: the last ones
 
 
 class View:
@@ -54,6 +55,7 @@ def picture(platform: Platform) -> RenderableType:
         functions(states),
         store(platform),
         mappings(platform),
+        failures(platform),
         Text(""),
         *(_line(line) for line in lines),
     )
@@ -88,16 +90,20 @@ def store(platform: Platform) -> Text:
 
 def mappings(platform: Platform) -> Table:
     """A row for each stream that is read."""
-    table = _table("stream", "position", "records", "invocations", "failed", "given up", "age", "last failure")
+    table = _table("stream", "position", "records", "failed", "given up", "age", "last failure")
     for section, mapping in platform.mappings.items():
-        position = ", ".join(mapping.positions.values()) or "-"
+        position = ", ".join(one[-SHOWN_DIGITS:] for one in mapping.positions.values()) or "-"
         counts = mapping.counts
-        numbers = (counts.acknowledged, counts.invocations, counts.errors, counts.discarded)
         age = f"{mapping.age_seconds:.1f} s" if mapping.positions else ""
-        table.add_row(section, position[-24:], *map(str, numbers), age, counts.last_error[:40])
-    lying = [f"{depth} in {queue}" for queue, depth in platform.depths.items() if depth]
-    table.add_row("failures", ", ".join(lying) or "none", style="red" if lying else "dim")
+        numbers = map(str, (counts.acknowledged, counts.errors, counts.discarded))
+        table.add_row(section, position, *numbers, age, counts.last_error[:40])
     return table
+
+
+def failures(platform: Platform) -> Text:
+    """One line: what lies where nothing should be."""
+    lying = [f"{depth} in {queue}" for queue, depth in platform.depths.items() if depth]
+    return Text(f"failures  {', '.join(lying) or 'none'}", style="red" if lying else "dim")
 
 
 def _table(*columns: str) -> Table:

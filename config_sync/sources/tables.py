@@ -29,6 +29,9 @@ SETTINGS = {
 }
 """The environment variable that names each table."""
 
+KEY = "key"
+"""The partition key of each table, a string (requirement INF-02). There is no sort key."""
+
 CONNECT_SECONDS = 2
 READ_SECONDS = 10  # a page has at most 1 MB
 ATTEMPTS = 5  # of one request, with botocore's exponential backoff and jitter in between: 7.5 s of waiting at most
@@ -42,7 +45,7 @@ class SourceError(BurgeeError):
 
 
 class Tables(NamedTuple):
-    """The tables' names. The key of each is the string attribute ``key`` (requirement INF-02)."""
+    """The tables' names. The key of each is ``KEY``."""
 
     flags: str = "feature-flags"
     experiments: str = "experiments"
@@ -108,7 +111,7 @@ def _read_table(client: "DynamoDBClient", section: str, table: str) -> list[Item
 
 def _order(item: Item) -> tuple[bool, str]:
     """Texts by themselves; whatever else lies in ``key`` (the compiler says so) after them."""
-    key = item.get("key")
+    key = item.get(KEY)
     return (False, key) if isinstance(key, str) else (True, repr(key))
 
 

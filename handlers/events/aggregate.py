@@ -99,10 +99,10 @@ class Counts:
             kind = type(value)
             if kind is not float and kind is not int:
                 continue
-            if not (-MAX_NUMBER <= value <= MAX_NUMBER) or not _is_name(name):  # type: ignore[operator]
+            sums = numbers.get(name)
+            if not -MAX_NUMBER <= value <= MAX_NUMBER or (sums is None and not _is_name(name)):  # type: ignore[operator]
                 self.left_out += 1
                 continue
-            sums = numbers.get(name)
             if sums is None:
                 sums = numbers[name] = Sums()
             scaled = value * SCALE if kind is int else round(value * SCALE)  # type: ignore[operator]

@@ -7,6 +7,7 @@ reported, and Lambda sends it and all that follow again (requirement EVB-03).
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -132,7 +133,8 @@ class Processor(NamedTuple):
         try:
             with outcome.stage("open"):
                 lane = self.lanes.open(lane_name, owner)
-            rest = [record for record in records if int(sequence_of(record)) > lane.high_water]
+            if int(sequence_of(records[0])) <= lane.high_water:  # a shard's records come in order
+                rest = [record for record in records if int(sequence_of(record)) > lane.high_water]
             outcome.replayed = outcome.done = len(records) - len(rest)
             stage = "enrich"
             fates = _Reading(self, rest, lane, snapshot, outcome).fates()
@@ -178,7 +180,7 @@ class _Reading(NamedTuple):
         fates += [Fate(entry.place, DROPPED, entry) for entry in checked.duplicates]
         fates += [Fate(entry.place, DROPPED, entry) for entry in checked.valid if entry.place in seen]
         fates += self._poisoned(letters + checked.letters)
-        fates.sort(key=_place)
+        fates.sort(key=attrgetter("place"))
         return fates
 
     def _enrich(self, entries: Sequence[Entry]) -> None:
@@ -215,10 +217,6 @@ class _Reading(NamedTuple):
             return []
         places = {sequence_of(record): place for place, record in enumerate(self.records)}
         return [Fate(places[letter.sequence], POISON, None, letter) for letter in letters]
-
-
-def _place(fate: Fate) -> int:
-    return fate.place
 
 
 class _Writing(NamedTuple):

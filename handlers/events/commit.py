@@ -73,7 +73,10 @@ class Committer:
         self._write(items)
         lane.high_water, lane.arrived_ms, lane.last_slot = int(high_water), arrived_ms, last_slot
         for slot, ids in slots.items():
-            lane.remember(slot, lane.slots.get(slot, set()) | ids)
+            known = lane.slots.get(slot)
+            if known is not None:  # forgotten meanwhile: it is read when it is asked for
+                known |= ids
+                lane.remember(slot, known)
         return left_out
 
     # --- what is there ------------------------------------------------------------------------------------------------
@@ -120,7 +123,7 @@ class Committer:
 
     def _counter(self, lane: Lane, key: Key, increment: Increment, taken: Sequence[str]) -> dict[str, Any]:
         known = lane.counters[key]
-        for user in increment.users:
+        for user in dict.fromkeys(increment.users):
             known.users.update(user)
         names = {"#count": _counters.COUNT, "#users": _counters.USERS, "#ttl": _counters.TTL}
         values: dict[str, Any] = {

@@ -5,20 +5,21 @@ for a transaction of DynamoDB's. Pure.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from handlers._dead_letters import Letter
 from handlers.events.aggregate import Counts
 from handlers.events.archive import fits
 from handlers.events.commit import MAX_ITEMS
-from handlers.events.model import Entry, Group
+from handlers.events.model import Entry
 from handlers.events.window import SLOT_MS
 
 NEW, QUARANTINED, DROPPED, POISON = "new", "quarantined", "dropped", "poison"
 ITEMS_OF_A_GROUP = 3  # an hour's, a day's and a phase's counter
 
 
-class Fate(NamedTuple):
+class Fate(msgspec.Struct):
     """What becomes of one record. ``place``: its index among the records; ``entry`` unless it is poison, ``letter`` if so."""
 
     place: int
@@ -38,7 +39,6 @@ class Unit:
         self.letters: list[Letter] = []
         self.counts = Counts()
         self._bytes = 0
-        self._groups: set[Group] = set()
         self._slots: set[int] = set()
         self._markers = 0
 
@@ -57,23 +57,8 @@ class Unit:
         """How many of its events aren't counted because of their time."""
         return len(self.archived) - len(self.new)
 
-    def takes(self, fate: Fate) -> bool:
-        """Whether the record fits in. An empty unit takes any."""
-        entry = fate.entry
-        if entry is None or fate.kind == DROPPED or not self.fates:
-            return True
-        if not fits(len(self.archived), self._bytes, len(entry.line)):
-            return False
-        if fate.kind == QUARANTINED:
-            return True
-        group = entry.group
-        items = 1 + ITEMS_OF_A_GROUP * (len(self._groups) + (group is not None and group not in self._groups))
-        items += len(self._slots) + (entry.dated and entry.at_ms // SLOT_MS not in self._slots)
-        return items + self._markers + (not entry.dated) <= MAX_ITEMS
-
-    def add(self, fate: Fate) -> None:
-        """Takes the record in."""
-        self.fates.append(fate)
+    def take(self, fate: Fate) -> bool:
+        """Takes the record in, if it fits. An empty unit takes any."""
         entry = fate.entry
         if entry is None:
             assert fate.letter is not None
@@ -81,37 +66,49 @@ class Unit:
         elif fate.kind == DROPPED:
             self.dropped.append(entry)
         else:
+            size = len(entry.line)
+            if self.fates and not fits(len(self.archived), self._bytes, size):
+                return False
+            if fate.kind == NEW and not self._count(entry):
+                return False
             self.archived.append(entry)
-            self._bytes += len(entry.line) + 1
-            if fate.kind == NEW:
-                self._count(entry)
+            self._bytes += size + 1
+        self.fates.append(fate)
+        return True
 
     def until(self, place: int) -> "Unit":
         """The unit of those of its records that come before this place."""
         shorter = Unit()
         for fate in self.fates:
             if fate.place < place:
-                shorter.add(fate)
+                shorter.take(fate)
         return shorter
 
-    def _count(self, entry: Entry) -> None:
+    def _count(self, entry: Entry) -> bool:
+        """Counts a new event, if the transaction has room for what that changes."""
+        group, slots, counts = entry.group, self._slots, self.counts
+        slot = entry.at_ms // SLOT_MS if entry.dated else None
+        is_new = group is not None and group not in counts.groups
+        if is_new or slot not in slots:
+            items = 1 + ITEMS_OF_A_GROUP * (len(counts.groups) + is_new) + len(slots) + self._markers + (slot not in slots)
+            if self.fates and items > MAX_ITEMS:
+                return False
+            if slot is None:
+                self._markers += 1
+            else:
+                slots.add(slot)
         self.new.append(entry)
-        self.counts.add(entry)
-        if entry.group is not None:
-            self._groups.add(entry.group)
-        if entry.dated:
-            self._slots.add(entry.at_ms // SLOT_MS)
-        else:
-            self._markers += 1
+        counts.add(entry)
+        return True
 
 
 def cut(fates: Iterable[Fate]) -> Iterator[Unit]:
     """The units of these records, in their order."""
     unit = Unit()
     for fate in fates:
-        if not unit.takes(fate):
+        if not unit.take(fate):
             yield unit
             unit = Unit()
-        unit.add(fate)
+            unit.take(fate)
     if unit.fates:
         yield unit

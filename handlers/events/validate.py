@@ -28,6 +28,7 @@ DUPLICATE = "Duplicate event_id"
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _MINUTE_MS = 60_000
+_MILLISECONDS = {f"{number:03}": number for number in range(1_000)}
 _event_of = msgspec.json.Decoder(Event).decode
 _is_token = re.compile("[A-Za-z0-9_.:-]+").fullmatch  # _contract.TOKEN_CHARACTERS; lengths are the decoder's
 
@@ -99,12 +100,13 @@ def validate(entries: Sequence[Entry], records: Sequence[Record], max_age_ms: in
 class _Quick:
     """The quick look at events of one batch, and what it remembers: types, experiments and minutes are few in a batch."""
 
-    __slots__ = ("_experiments", "_minutes", "_types")
+    __slots__ = ("_experiments", "_minutes", "_seconds", "_types")
 
     def __init__(self) -> None:
         self._types: set[str] = set()
         self._experiments: set[str | None] = {None}
         self._minutes: dict[str, int] = {}
+        self._seconds: dict[str, int] = {}
 
     def look(self, event: Event, arrived: int) -> int | None:
         """The event's time in epoch milliseconds, or None: then it must be looked at more closely."""
@@ -121,7 +123,18 @@ class _Quick:
         return arrived if event.timestamp is None else self._time(event.timestamp)
 
     def _time(self, text: str) -> int | None:
-        """As ``epoch_ms``, but a minute is read only once if the time is UTC."""
+        """As ``epoch_ms``, or None for what isn't a moment; a second and a minute are read only once if the time is UTC."""
+        second = self._seconds.get(text[:20])
+        if second is not None and text[23:] == "Z":
+            milliseconds = _MILLISECONDS.get(text[20:23])
+            if milliseconds is not None:
+                return second + milliseconds
+        at = self._slow_time(text)
+        if at is not None and text[19:20] == ".":
+            self._seconds[text[:20]] = self._minutes[text[:17]] + int(text[17:19]) * 1_000
+        return at
+
+    def _slow_time(self, text: str) -> int | None:
         minute = self._minutes.get(text[:17])
         if minute is not None:
             end = len(text) - (1 if text.endswith("Z") else 6 if text.endswith("+00:00") else 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("evaluator", "config_sync", "handlers", "burgee")
+PACKAGES = ("evaluator", "config_sync", "handlers", "burgee", "infra")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Import:
 
 
 def modules() -> dict[str, Path]:
-    """Every Python module of the four packages: dotted name -> file."""
+    """Every Python module of the five packages: dotted name -> file."""
     found = {}
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):

@@ -41,13 +41,13 @@ def wheel(place: Path, name: str, requires: tuple[str, ...] = (), **files: bytes
     """A wheel with these files (``__`` for ``/``), and some that no function needs."""
     path = place / f"{name}-1.0-py3-none-any.whl"
     metadata = [f"Name: {name}", "Version: 1.0", "License-Expression: MIT", *(f"Requires-Dist: {line}" for line in requires)]
-    with zipfile.ZipFile(path, "w") as made:
-        made.writestr(f"{name}-1.0.dist-info/METADATA", "\n".join(metadata))
-        made.writestr(f"{name}-1.0.dist-info/RECORD", "no longer true")
-        made.writestr(f"{name}/tests/test_it.py", "assert 0")
-        made.writestr(f"{name}/it.pyi", "")
-        for file, content in files.items():
-            made.writestr(file.replace("__", "/").replace("_dot_", "."), content)
+    held = {
+        f"{name}-1.0.dist-info/METADATA": "\n".join(metadata).encode(),
+        f"{name}-1.0.dist-info/RECORD": b"no longer true",
+        f"{name}/tests/test_it.py": b"assert 0",
+        f"{name}/it.pyi": b"",
+    }
+    path.write_bytes(archive(held | {file.replace("__", "/").replace("_dot_", "."): each for file, each in files.items()}))
     return path
 
 

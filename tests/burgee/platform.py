@@ -120,11 +120,11 @@ class Up:
     def set_default(self, key: str, variant: str) -> None:
         self.put({**self.get(key), "default": {"S": variant}})
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, seconds: float = PATIENCE_SECONDS) -> subprocess.CompletedProcess[str]:
         """A ``burgee`` command as somebody would give it who has pasted the printed exports."""
         return subprocess.run(
             command(*arguments), cwd=ROOT, env={**os.environ, **self.settings}, capture_output=True, text=True, check=False,
-            timeout=PATIENCE_SECONDS,
+            timeout=seconds,
         )  # fmt: skip
 
     def soon(self, condition: Any) -> None:

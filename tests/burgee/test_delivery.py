@@ -216,6 +216,22 @@ def test_a_record_that_is_too_old_from_the_start_reaches_no_function() -> None:
     assert "responseContext" not in world.given_up[0]
 
 
+def test_mon_03_the_age_is_that_of_the_newest_record_when_it_is_delivered() -> None:
+    """Each attempt counts: a batch that fails becomes older."""
+    ages: list[float] = []
+
+    def answer(sequences: list[str]) -> Result:
+        ages.append(world.delivery.age_seconds)
+        return FAILED if len(ages) < 3 else Result()
+
+    world = World(answer, Settings(backoff_seconds=4.0))
+    older, newer = records(2)
+    asyncio.run(world.delivery.deliver([older._replace(arrived=900.0), newer._replace(arrived=990.0)]))
+    assert ages == [10.0, 14.0, 22.0]
+    world.deliver(1, arrived=2_000.0)
+    assert ages[-1] == 0.0, "a clock that is behind the stream's makes nothing younger than new"
+
+
 def test_a_function_that_cannot_be_invoked_costs_no_attempt() -> None:
     answers = [Result(error="Rate Exceeded.", throttled=True)] * 4 + [Result()]
     world = World(lambda _: answers.pop(0), Settings(maximum_retry_attempts=0))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from burgee.trouble import Trouble, UsageError
-from burgee.up import resources, seed
+from burgee.up import fleet, resources, seed
 from burgee.up.child import EmbeddedAws
 from burgee.up.journal import Journal, in_words
 from burgee.up.published import Published, described
@@ -20,6 +20,7 @@ from config_sync.release import publish, rollback
 from config_sync.sources.tables import Tables, read_tables
 from config_sync.store import DirectoryStore
 from evaluator import Evaluator
+from handlers.events.settings import Settings, read_settings
 from tests.aws import Aws
 from tests.conftest import ROOT
 
@@ -128,6 +129,35 @@ def test_more_items_than_one_request_takes(aws: Aws) -> None:
 def test_what_cannot_be_put_into_tables_is_said() -> None:
     with pytest.raises(UsageError, match="can't be put into tables"):
         seed.read(str(ROOT / "examples" / "contexts.json"))
+
+
+def test_agg_01_everything_is_made_as_it_is_defined() -> None:
+    """On a server of its own: the names are fixed."""
+    with Aws() as server:
+        cloud = Cloud(server.endpoint)
+        made = resources.create(cloud)
+        told = cloud.dynamodb.describe_table(TableName="event-aggregations")["Table"]
+        assert [key["AttributeName"] for key in told["KeySchema"]] == ["partition_key", "sort_key"]
+        for table in ("event-aggregations", "assignments"):
+            ttl = cloud.dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+            assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "ttl")
+        assert set(made.streams) == {"feature-flags", "experiments", "segments", "layers", "assignments"}
+        assert len(cloud.kinesis.list_shards(StreamName="events")["Shards"]) == 2
+        assert resources.depths(cloud, made) == dict.fromkeys(resources.FAILURES, 0)
+        cloud.sqs.send_message(QueueUrl=made.queues["events-poison"], MessageBody="x")
+        assert resources.depths(cloud, made)["events-poison"] == 1
+
+
+def test_evh_01_functions_have_what_they_need_and_nothing_more() -> None:
+    made = resources.Resources(queues={name: f"http://queue/{name}" for name in resources.QUEUES})
+    table = fleet.deployed(made, 1_000, "")
+    assert "mirror" not in table and "mirror" in fleet.deployed(made, 1_000, "postgresql://x")
+    processor = table["events"].environment
+    assert read_settings(processor) == Settings("burgee-events", "event-aggregations", "assignments")
+    assert processor["DLQ_URL"] == "http://queue/events-poison"
+    for name in ("flags", "assignments", "ingest"):
+        assert table[name].environment["KINESIS_STREAM_NAME"] == "events"
+    assert all("DLQ_URL" not in table[name].environment for name in ("flags", "assignments", "ingest", "results", "sync"))
 
 
 def test_the_environment_keeps_the_machines_own_aws_out() -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from handlers._lift_picture import MINUS, draw, percent
 from handlers._results_store import Look
+from scripts.lift_example import picture
+from tests.conftest import ROOT
 
 START_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000
@@ -73,11 +75,12 @@ def test_each_variant_has_a_panel_on_the_same_time_axis() -> None:
 
 
 def test_what_people_chose_is_text_and_nothing_else() -> None:
-    hostile = '</text><script>alert("x")</script>&amp;' + "x" * 500
+    hostile = '</text><script>alert("x")</script>&amp;\x1b\x00\ud800' + "x" * 500
     data = document(compared(hostile, verdict=f"{hostile} is ahead"), metric=hostile, name=hostile)
     data["phase"]["allocation"] = {hostile: 1.0}
     text = draw(data, looks(hostile, hostile), hostile)
     root = parsed(text)
+    assert text.encode()
     assert "<script" not in text
     assert root.find(f".//{SVG}script") is None
     assert any(said.startswith('</text><script>alert("x")') for said in words(root))
@@ -125,3 +128,8 @@ def test_early_bands_do_not_flatten_the_rest() -> None:
 )
 def test_percents_have_a_sign_and_real_minuses(value: float, digits: int, text: str) -> None:
     assert percent(value, digits) == text
+
+
+def test_the_picture_of_the_docs_is_what_is_drawn() -> None:
+    committed = (ROOT / "docs" / "pictures" / "lift.svg").read_text(encoding="utf-8")
+    assert committed == picture(), "make it anew: python -m scripts.lift_example > docs/pictures/lift.svg"

@@ -26,11 +26,12 @@ from burgee import openapi
 from burgee.cli import main
 from burgee.up.urls import FunctionUrl
 from config_sync import compile_project
-from handlers import assignments, flags, ingest
+from handlers import assignments, flags, ingest, results
 from handlers._http import Request
 from tests.aws import Aws
 from tests.conftest import ROOT
 from tests.handlers.assigning import PlayedClient, assignments_table, down, experiment
+from tests.handlers.counted import Counted
 from tests.handlers.ingesting import new_stream, post, stream_of
 
 EXAMPLES = 6  # requests of each kind to each operation
@@ -82,6 +83,8 @@ def test_every_path_of_the_handlers_is_in_it() -> None:
         "/assign",
         "/events",
         "/events/batch",
+        "/experiments/{key}/results",
+        "/experiments/{key}/results.svg",
         "/health",
     }
 
@@ -133,7 +136,8 @@ class InProcess(requests.adapters.BaseAdapter):
         }
         event = self._url.event(scope, body, "request-1")
         others = {"/assign": assignments.handler, "/events": ingest.handler, "/events/batch": ingest.handler}
-        handler: Callable[[Any, Any], dict[str, Any]] = others.get(path, flags.handler)
+        default = results.handler if path.startswith("/experiments/") else flags.handler
+        handler: Callable[[Any, Any], dict[str, Any]] = others.get(path, default)
         return _response(request, handler(json.loads(json.dumps(event)), None))
 
     def close(self) -> None:
@@ -171,6 +175,7 @@ def session(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[requ
             "ASSIGNMENTS_TABLE": assignments_table(aws),
             "KINESIS_STREAM_NAME": new_stream(aws),
             "BURGEE_TRACKING": "none",
+            "DYNAMODB_TABLE": _counted(aws).name,
         }
         for name, value in (aws.environment | mine | patient | theirs).items():
             patch.setenv(name, value)
@@ -181,13 +186,24 @@ def session(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[requ
         _forget()
 
 
+def _counted(aws: Aws) -> Counted:
+    """A table of counters with something to say of the running experiment."""
+    made = Counted(aws)
+    made.phase("exp_checkout", 1, 1_790_000_000_000, {"control": 0.5, "treatment": 0.5})
+    for variant, users in made.exposed("exp_checkout", 1, control=700, treatment=700).items():
+        made.events("exp_checkout", variant, 1, "purchase", users[:600], {"revenue": {user: "9.5" for user in users}})
+    return made
+
+
 def _forget() -> None:
     flags.reset_evaluator()
     assignments.reset_assigner()
     ingest.reset_ingest()
+    results.reset_results()
 
 
 GOOD, BAD = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+ABOUT_EXPERIMENTS = ("results", "resultsPicture")
 NOTHING_WRONG = ("health",)  # there is nothing in the request that could be
 
 
@@ -219,7 +235,7 @@ def test_doc_02_answers_are_what_the_document_says(session: requests.Session, na
     @given(case=operation.as_strategy(mode), key=st.sampled_from(KEYS))
     def ask(case: schemathesis.Case, key: str) -> None:
         if mode == GOOD:
-            _about(case, key)
+            _about(case, RUNNING if name in ABOUT_EXPERIMENTS else key)
         response = case.call(base_url="http://edge", session=session)
         seen[response.status_code] = seen.get(response.status_code, 0) + 1
         case.validate_response(response, checks=wanted)
@@ -264,5 +280,9 @@ def _about(case: schemathesis.Case, key: str) -> None:
             for name in ("flag_key", "experiment_key", "key"):
                 if name in place:
                     place[name] = key
+            if "phase" in place:
+                place["phase"] = 1
+            if "metric" in place:
+                place["metric"] = "purchase/revenue"
             if "flag_keys" in place:
                 place["flag_keys"] = [key, *place["flag_keys"]][:100]

@@ -10,7 +10,10 @@ import scipy.special
 import scipy.stats
 
 from handlers import _sequential as sequential
+from handlers import _sketches
 from handlers import _statistics as statistics
+from handlers._counters import Totals
+from handlers._results import _conversion
 from handlers._statistics import Sample
 
 ALPHA = sequential.ALPHA
@@ -190,6 +193,27 @@ def test_agg_12_peeking_at_means_of_skewed_values() -> None:
                 missed += 1
                 break
     assert missed / 300 <= ALPHA
+
+
+def test_agg_06_peeking_at_estimated_users() -> None:
+    """Sketches of 100,000 converters are off by more than chance; without that in the intervals many exclude the truth."""
+    dice, experiments, missed, user = np.random.default_rng(9), 30, [0, 0], 0
+    for _ in range(experiments):
+        sketches, n, ever = (_sketches.new(), _sketches.new()), 0, [False, False]
+        for _ in range(25):
+            n += 8_000
+            for sketch in sketches:
+                converted = int(dice.binomial(8_000, 0.5))
+                for each in range(user, user + converted):
+                    sketch.update(each)
+                user += converted
+            pair = [_conversion(Totals(2 * n, sketch, {}), n) for sketch in sketches]
+            for kind, (control, treatment) in enumerate((pair, [sample._replace(noise=0.0) for sample in pair])):
+                low, high = sequential.difference(control, treatment, sequential.mixture(2 * n))[1:]
+                ever[kind] |= not low <= 0 <= high
+        missed = [missed[kind] + ever[kind] for kind in (0, 1)]
+    assert missed[0] <= 1
+    assert missed[1] > 5, "as if users had been counted"
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.1), (0.4, 0.3, 0.2, 0.1)])
