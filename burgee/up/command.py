@@ -100,6 +100,10 @@ def greeting(wish: Wish, platform: Platform) -> str:
     ]
     if key is not None:
         lines.append(f"Change {key} there; the answer follows within {_seconds(wish.refresh_ms)} s:\n{_flip(platform, key)}")
+    if experiments := sorted(platform.options.items.get("experiments", []), key=_seclusion):
+        name = shlex.quote(str(experiments[0]["key"]["S"]))
+        lines.append(f"Send made-up users through {name}, and see how it does:")
+        lines += [f"  burgee {command} {name} --url {address}" for command in ("simulate", "results")]
     lines.append(f"See what was published:\n  burgee history --store {STORE}")
     lines.append("Ctrl-C stops it and leaves nothing behind.")
     return "\n".join(lines)

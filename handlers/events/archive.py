@@ -5,6 +5,7 @@ and the sequence number of that hour's first record in the unit, so that a unit 
 ``line``, ``fits`` and ``objects`` are pure; ``store`` is the only one that calls.
 """
 
+import os
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -183,7 +184,7 @@ def _partition(hour: int) -> str:
 
 
 def _packed(lines: Sequence[bytes]) -> bytes:
-    """Gzip without a name or a time: the same lines are the same bytes."""
+    """Gzip without a name or a time (see ``_marked``)."""
     return zlib.compress(b"\n".join(lines) + b"\n", LEVEL, 31)
 
 
@@ -315,10 +316,19 @@ def _tag(s3: "S3Client", where: Any) -> str | None:
         raise
 
 
+def _marked(body: bytes) -> bytes:
+    """The same gzip stream with four random bytes where it may have a time, which readers don't mind.
+
+    An entity tag is a digest of the bytes. Were two attempts' bytes alike, an invocation that was overtaken couldn't tell that
+    the object it has looked at was replaced, and committed, by another one.
+    """
+    return body[:4] + os.urandom(4) + body[8:]
+
+
 def _put(s3: "S3Client", where: Any, item: Object, condition: Any) -> None:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     s3.put_object(
-        Body=item.body or b"",
+        Body=_marked(item.body or b""),
         ContentType=CONTENT_TYPE,
         ContentEncoding="gzip",
         Metadata={

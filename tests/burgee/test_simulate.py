@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from tests.burgee.server import until
 from tests.conftest import ROOT
 
 POISON = 7
-USERS = 700
+USERS = 1_000
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,8 @@ def archived(up: Up) -> list[dict[str, Any]]:
 def test_enr_06_the_planted_effect_is_found_with_its_sign(effect: dict[str, Any]) -> None:
     (comparison,) = effect["comparisons"]
     low, high = comparison["lift_interval"]
-    assert 0 < low < 0.8 < high, comparison
+    assert 0 < low < comparison["lift"] < high, comparison
+    assert 0.2 < comparison["lift"] < 1.6, "other users each time; four standard deviations"
     assert (comparison["direction"], comparison["verdict"]) == ("up", "large is ahead")
     assert effect["sample_ratio"]["mismatch"] is False
     assert effect["counted"] is True
@@ -103,11 +105,19 @@ def test_evb_03_exactly_the_planted_poison_is_in_the_queue(up: Up, effect: dict[
     assert (depth(up, "events-poison"), depth(up, "events-failures")) == (POISON, 0)
 
 
+@pytest.mark.slow
 def test_mon_04_the_planted_mismatch_is_caught(up: Up) -> None:
-    found = run(up, "checkout-upsell", "--users", "1000", "--srm", "0.4", "--invalid", "0")
+    found = run(up, "checkout-upsell", "--users", "1200", "--srm", "0.6", "--invalid", "0")
     assert found["sent"]["lost"] > 50
     assert found["sample_ratio"]["mismatch"] is True
     assert found["sample_ratio"]["p_value"] < 0.001
+
+
+def test_the_printed_command_shows_the_results(up: Up, effect: dict[str, Any]) -> None:
+    done = up.run(*re.findall(r"^  burgee (results .*)$", up.printed, re.MULTILINE)[0].split())
+    assert done.returncode == 0, done.stderr
+    assert "large is ahead" in done.stdout and "control" in done.stdout
+    assert re.search(rf"^  burgee simulate checkout-button --url {up.url}$", up.printed, re.MULTILINE)
 
 
 def test_a_second_run_is_counted_beside_the_first(up: Up, effect: dict[str, Any]) -> None:
@@ -116,6 +126,7 @@ def test_a_second_run_is_counted_beside_the_first(up: Up, effect: dict[str, Any]
     assert exposures >= USERS + 60
 
 
+@pytest.mark.slow
 def test_evb_07_a_processor_that_is_killed_again_and_again_counts_everything_once(up: Up, effect: dict[str, Any]) -> None:
     """SIGKILL, wherever it is in a batch: the counts are what was sent, and nothing was given up."""
     killed: list[int] = []
