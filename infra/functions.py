@@ -84,11 +84,12 @@ class Source:
 class Function:
     """One Lambda function.
 
-    ``service``: the dimension of its metrics. ``extras``: distributions that its bundle has besides our own packages; the
-    runtime brings boto3. ``reserved``: concurrency in production. ``start`` and ``why``: what is done about cold starts, and
-    the reason. ``url``: who may call its URL; None for no URL. ``failures``: the queue for what an asynchronous invocation
-    gave up. ``every_minutes``: the schedule's. ``p99_ms``: the target of one invocation (requirement PRF-01). ``hot``: somebody
-    waits for its cold start. ``optional``: deployed only where the deployment asks for it; ``vpc``: in a network of its own.
+    ``service``: the dimension of its metrics. ``extras``: distributions that its bundle has besides our own packages, and what
+    those need themselves (docs/bundles.md). ``reserved``: concurrency in production. ``start`` and ``why``: what is done about
+    cold starts, and the reason. ``url``: who may call its URL; None for no URL. ``failures``: the queue for what an
+    asynchronous invocation gave up. ``every_minutes``: the schedule's. ``p99_ms``: the target of one invocation (requirement
+    PRF-01). ``hot``: somebody waits for its cold start. ``optional``: deployed only where the deployment asks for it; ``vpc``:
+    in a network of its own.
     """
 
     name: str
@@ -256,7 +257,7 @@ FUNCTIONS: tuple[Function, ...] = (
             "DLQ_URL": Ref(POISON, "url"),
             "DLQ_BUCKET": Ref(LAKE),
         },
-        extras=("aws-lambda-powertools", "datasketches", "mmh3", "msgspec"),
+        extras=("aws-lambda-powertools", "boto3", "cryptography", "datasketches", "mmh3", "msgspec"),
         sources=(Source(STREAM, EVENTS_FAILURES),),
         p99_ms=100,
     ),
@@ -272,7 +273,7 @@ FUNCTIONS: tuple[Function, ...] = (
         why="it imports boto3 and numpy, and is asked seldom: a snapshot costs less than warm sandboxes",
         needs=(*FOLLOW, Needs(COUNTERS, ("dynamodb:PutItem", "dynamodb:Query"))),
         environment={**_STORE, "BURGEE_AUTH": "iam", "DYNAMODB_TABLE": Ref(COUNTERS)},
-        extras=("datasketches", "mmh3"),
+        extras=("boto3", "cryptography", "datasketches", "mmh3"),
         url="iam",
         every_minutes=1,
         failures=RESULTS_FAILURES,
@@ -299,7 +300,7 @@ FUNCTIONS: tuple[Function, ...] = (
             "SEGMENTS_TABLE": Ref(SEGMENTS),
             "LAYERS_TABLE": Ref(LAYERS),
         },
-        extras=("PyYAML", "aws-lambda-powertools", "cryptography", "mmh3", "msgspec", "tzdata"),
+        extras=("PyYAML", "aws-lambda-powertools", "boto3", "cryptography", "mmh3", "msgspec", "tzdata"),
         # A record's content isn't looked at, so halving finds nothing; after five minutes the schedule has made good.
         sources=tuple(Source(table, SYNC_FAILURES, bisect=False, max_age_s=300, start="LATEST") for table in CONFIGURATION),
         every_minutes=1,
@@ -326,7 +327,7 @@ FUNCTIONS: tuple[Function, ...] = (
             "DLQ_URL": Ref(MIRROR_POISON, "url"),
             "DLQ_BUCKET": Ref(LAKE),
         },
-        extras=("aws-lambda-powertools", "mmh3", "psycopg[binary]"),
+        extras=("aws-lambda-powertools", "boto3", "mmh3", "psycopg[binary]"),
         # As long as the table's stream holds a record: the database comes back, and nothing may be passed over.
         sources=(Source(ASSIGNMENTS, MIRROR_FAILURES, retries=-1, max_age_s=86_400),),
         optional=True,
