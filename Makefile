@@ -22,7 +22,7 @@ PACKAGES := evaluator config_sync handlers burgee infra
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 
-.PHONY: help setup build run test parity golden conformance differential fuzz coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-gate dialects lint format types asan ci wheel clean
+.PHONY: help setup build run test parity golden conformance differential fuzz coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate dialects lint format types asan ci wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ bench-sustained: $(BUILD) ## a quarter of an hour: 1,000,000 events an hour thro
 
 bench-edge: $(BUILD) ## measure the edge functions, assignment, `burgee serve` and open load; writes docs/performance.md's table
 	@$(PYTHON) -m benchmarks.edge_report $(ARGS)
+
+bench-events: $(BUILD) ## measure the event processor; writes docs/event-processor.md's table
+	@$(PYTHON) -m benchmarks.events_report $(ARGS)
 
 dialects: $(FLOORS) ## run every dialect's public suite and time its flag; writes the README's table of dialects
 	@$(PYTHON) -m benchmarks.dialects_report $(ARGS)

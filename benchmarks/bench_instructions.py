@@ -40,14 +40,14 @@ def _write_inputs(place: Path) -> None:
     (place / "inputs").write_bytes(marshal.dumps((workloads.contexts(2 * CALLS), questions, splits, CALLS, ALL_CALLS)))
 
 
-def _counts(place: Path) -> list[int]:
+def counts(place: Path) -> list[int]:
     """Instructions between one ``getppid`` and the next, in order, from callgrind's numbered dumps."""
     dumps = sorted(place.glob("cg.out.*"), key=lambda path: int(path.name.rsplit(".", 1)[1]))
-    counts = []
+    found = []
     for dump in dumps:
         lines = [line for line in dump.read_text().splitlines() if line.startswith("summary:")]
-        counts.append(int(lines[0].split()[1]))
-    return counts
+        found.append(int(lines[0].split()[1]))
+    return found
 
 
 def run() -> dict[str, int]:
@@ -64,7 +64,7 @@ def run() -> dict[str, int]:
     done = subprocess.run(command + child, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the child failed under valgrind: {done.stderr[-2000:]}")
-    return _per_call(done.stdout.split("\n"), _counts(place))
+    return _per_call(done.stdout.split("\n"), counts(place))
 
 
 def _per_call(lines: list[str], counts: list[int]) -> dict[str, int]:

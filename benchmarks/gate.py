@@ -19,6 +19,7 @@ from benchmarks import (
     bench_core,
     bench_dialects,
     bench_edge,
+    bench_events,
     bench_ingest,
     bench_instructions,
     bench_size,
@@ -27,6 +28,7 @@ from benchmarks import (
 BUDGETS: dict[str, Any] = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text())
 SLACK: float = BUDGETS["passes"]["slack"]  # of a ratio, for other work on the machine
 BATCH_OVER_BULK = "batch of 100 keys, p50, over OFREP bulk's"
+CALLS = ("writes", "reads", "puts")
 PARTS = {"small": ("W1", "W2", "W3", "W4"), "large": ("W5 boolean",), "load": ("W5 load",)}  # part -> its cases
 
 
@@ -141,6 +143,21 @@ def instructions() -> list[Verdict]:
     ]
 
 
+def events() -> list[Verdict]:
+    """The event processor's instructions an event, and its calls a batch."""
+    bars = BUDGETS["events"]
+    warm = bench_events.calls()["warm"]
+    found = [Verdict(f"events, {what}", str(warm[what]), f"<= {bars[what]}", warm[what] <= bars[what]) for what in CALLS]
+    most, slack = bars.get(f"instructions-python-{sys.version_info[0]}{sys.version_info[1]}"), BUDGETS["instructions"]["slack"]
+    counted = None if most is None else bench_events.instructions()
+    if most is None or counted is None:
+        return [*found, Verdict("events, instructions", "-", "no valgrind, or no figure for this Python", None)]
+    return [
+        *found,
+        Verdict("events, instructions", f"{counted:,}", f"<= {most:,} + {slack:.0%}", counted <= most * (1 + slack)),
+    ]
+
+
 def allocations(evaluator_class: Any) -> list[Verdict]:
     """All ``_noalloc`` cases, and the meter's own check that it sees what does allocate."""
     found = bench_alloc.measure_all(evaluator_class)
@@ -186,6 +203,7 @@ def verdicts(evaluator_class: Any) -> Iterable[Verdict]:
     yield from dialects()
     yield from edge()
     yield from ingest()
+    yield from events()
 
 
 def record() -> None:

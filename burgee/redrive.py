@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-QUEUE, STREAM, MAX_AGE = "DLQ_URL", "KINESIS_STREAM_NAME", "BURGEE_EVENT_MAX_AGE_HOURS"
+QUEUE, BUCKET, STREAM, MAX_AGE = "DLQ_URL", "DLQ_BUCKET", "KINESIS_STREAM_NAME", "BURGEE_EVENT_MAX_AGE_HOURS"
 MAX_AGE_HOURS = 168.0
 BATCH = 10  # messages in one answer of SQS
 WAIT_SECONDS = 2  # for a message, before the queue counts as empty
@@ -203,7 +203,7 @@ class Redrive:
                 raise Stays("only the beginning of the record is left: it was too large and there was no bucket (DLQ_BUCKET)")
             return data
         bucket, _, key = str(place).removeprefix("s3://").partition("/")
-        if not key.startswith(LETTER_KEYS):
+        if not key.startswith(LETTER_KEYS) or bucket != (os.environ.get(BUCKET) or bucket):
             raise Stays("the letter points at something that is no letter")
         from botocore.exceptions import BotoCoreError, ClientError
 

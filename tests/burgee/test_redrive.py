@@ -1,25 +1,17 @@
 """``burgee redrive`` on the embedded SQS and Kinesis: what can be counted goes back once it can, the rest stays and is told."""
 
-import base64
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from burgee import redrive
 from burgee.cli import main
-from burgee.redrive import Redrive, Told
-from burgee.up.delivery import Delivery, Settings
-from burgee.up.streams import KinesisStream, Record
-from handlers import _counters, events
-from handlers._counters import Counters
-from handlers._dead_letters import DeadLetters, Letter
-from handlers._stream import Deadline
-from handlers.events.settings import read_settings
+from burgee.redrive import Told
+from burgee.up.streams import KinesisStream
 from tests.aws import Aws
+from tests.burgee.redriving import by_shard, contents, event, given_up, lay, run, send, texts, waiting
 
 
 @pytest.fixture(autouse=True)
@@ -38,50 +30,6 @@ def stream(aws: Aws) -> KinesisStream:
     name, client = aws.name("events"), aws.client("kinesis")
     client.create_stream(StreamName=name, ShardCount=2)
     return KinesisStream(client, client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"])
-
-
-def event(number: int = 0, **more: Any) -> dict[str, Any]:
-    return {"event_id": f"event-{number}", "event_type": "purchase", "user_id": f"user-{number}", **more}
-
-
-def send(stream: KinesisStream, aws: Aws, *data: bytes) -> list[dict[str, Any]]:
-    """Puts records, each with a key of its own, and gives them as Lambda would have got them."""
-    for number, one in enumerate(data):
-        aws.client("kinesis").put_record(StreamARN=stream.arn, Data=one, PartitionKey=f"user-{number}")
-    return [record.event for record in everything(stream)]
-
-
-def everything(stream: KinesisStream) -> Iterator[Record]:
-    for shard in stream.shards():
-        yield from stream.read(stream.position(shard.name, "TRIM_HORIZON"), 10_000).records
-
-
-def contents(stream: KinesisStream) -> list[tuple[str, bytes]]:
-    """Partition key and data of all records."""
-    found = [record.event["kinesis"] for record in everything(stream)]
-    return sorted((one["partitionKey"], base64.b64decode(one["data"])) for one in found)
-
-
-def lay(aws: Aws, queue: str, records: list[dict[str, Any]], bucket: str = "") -> None:
-    """The processor's letters about records."""
-    letters = [Letter(record, "validate", "it was refused then") for record in records]
-    queue_of = DeadLetters(aws.client("sqs"), queue, aws.client("s3") if bucket else None, bucket)
-    assert queue_of.send(letters, "request", Deadline(None, 0)) == set()
-
-
-def waiting(aws: Aws, queue: str) -> int:
-    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
-    return sum(int(found[name]) for name in names)
-
-
-def run(aws: Aws, queue: str, limit: int | None = None, **more: Any) -> Told:
-    clients = {"sqs": aws.client("sqs"), "kinesis": aws.client("kinesis"), "s3": aws.client("s3"), "sleep": lambda _: None}
-    return Redrive(**{**clients, "url": queue, **more}).run(limit)
-
-
-def texts(*events: dict[str, Any]) -> list[bytes]:
-    return [json.dumps(one).encode() for one in events]
 
 
 # --- the processor's letters --------------------------------------------------------------------------------------------
@@ -134,13 +82,18 @@ def test_evb_08_what_stayed_can_be_had_again_at_once(aws: Aws, queue: str, strea
         assert run(aws, queue).stayed == 1
 
 
-def test_evb_05_a_large_record_is_fetched_from_its_bucket(aws: Aws, queue: str, stream: KinesisStream) -> None:
+def test_evb_05_a_large_record_is_fetched_from_its_bucket(
+    aws: Aws, queue: str, stream: KinesisStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bucket = aws.bucket()
     large = texts(event(0, properties={f"name-{n}": "x" * 200 for n in range(99)} | {"text": "y" * 300_000}))
     records = send(stream, aws, *large)
     before = contents(stream)
     lay(aws, queue, records, bucket)
     assert aws.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+    monkeypatch.setenv(redrive.BUCKET, "another")
+    assert run(aws, queue).stayed == 1
+    monkeypatch.setenv(redrive.BUCKET, bucket)
     assert run(aws, queue) == Told(done=1, events=1)
     assert contents(stream) == before * 2
 
@@ -182,24 +135,6 @@ def test_what_is_no_letter_stays(aws: Aws, queue: str, body: str) -> None:
 
 
 # --- Lambda's letters ---------------------------------------------------------------------------------------------------
-
-
-def given_up(aws: Aws, queue: str, stream: KinesisStream, records: list[Record], **more: Any) -> None:
-    """What the mapping says of a batch that it gives up; ``more``: what it should say otherwise."""
-    shard = records[0].event["eventID"].split(":")[0]
-
-    class Nobody:
-        name = "events"
-
-    delivery = Delivery(Nobody(), Settings(), stream.arn, stream.kind, shard, None)  # type: ignore[arg-type]
-    failure = delivery._failure(records, "RetryAttemptsExhausted", 3, None)
-    failure[stream.kind] |= more
-    aws.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(failure))
-
-
-def by_shard(stream: KinesisStream) -> list[list[Record]]:
-    found = [stream.read(stream.position(shard.name, "TRIM_HORIZON"), 10_000).records for shard in stream.shards()]
-    return [records for records in found if records]
 
 
 def test_evb_08_a_batch_that_lambda_gave_up_goes_back_from_the_stream(aws: Aws, queue: str, stream: KinesisStream) -> None:
@@ -360,106 +295,3 @@ def test_without_a_queue_it_is_called_wrongly(command: Any) -> None:
     code, _, said = command()
     assert code == 2
     assert "--queue" in said
-
-
-# --- with the processor -------------------------------------------------------------------------------------------------
-
-
-class Dying:
-    """SQS for somebody who is killed at the first deletion."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def delete_message(self, **arguments: Any) -> None:
-        raise ClientError({"Error": {"Code": "Killed"}}, "DeleteMessage")
-
-
-@pytest.fixture
-def counted(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counters]:
-    """Settings and tables for the real processor; the counters that it writes."""
-    client, table, assignments = aws.client("dynamodb"), aws.name("counters"), aws.name("assignments")
-    client.create_table(TableName=table, **_counters.DEFINITION)
-    keys = ("user_id", "experiment_id")
-    client.create_table(
-        TableName=assignments,
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    more = {"S3_BUCKET": aws.bucket(), "DYNAMODB_TABLE": table, "ASSIGNMENTS_TABLE": assignments, "DLQ_URL": ""}
-    for name, value in (aws.environment | more).items():
-        monkeypatch.setenv(name, value)
-    for name in ("BURGEE_STORE", "BURGEE_BUNDLE", redrive.MAX_AGE):
-        monkeypatch.delenv(name, raising=False)
-    events.reset()
-    yield Counters(client, table)
-    events.reset()
-
-
-def exposure(number: int) -> dict[str, Any]:
-    return event(number, event_type="exposure", experiment_id="exp_1", properties={"variant": "a"})
-
-
-def process(stream: KinesisStream, done: dict[str, int]) -> None:
-    """Lets the processor see what is new in every shard."""
-    for shard in stream.shards():
-        records = stream.read(stream.position(shard.name, "TRIM_HORIZON"), 10_000).records
-        new = records[done.get(shard.name, 0) :]
-        done[shard.name] = len(records)
-        if new:
-            answer = events.handler({"Records": [record.event for record in new]}, None)
-            assert answer["batchItemFailures"] == []
-
-
-def counts(counters: Counters) -> tuple[int, int]:
-    """Events and distinct users of today (a test at midnight sees both days)."""
-    days = {_counters.hour_of(int(at * 1_000))[:10] for at in (time.time(), time.time() - 600)}
-    found = [counters.window("exp_1", "a", "day", day).get("exposure") for day in days]
-    return sum(one.events for one in found if one), sum(round(one.users) for one in found if one)
-
-
-def test_evb_08_a_crash_between_the_stream_and_the_queue_counts_nothing_twice(
-    aws: Aws, queue: str, stream: KinesisStream, counted: Counters, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ten events with times of their own and ten without: refused once, and good by now."""
-    hidden = redrive.HIDDEN_SECONDS
-    monkeypatch.setattr(redrive, "HIDDEN_SECONDS", 0)  # the killed one's messages come back at once
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    dated = [exposure(number) | {"timestamp": now} for number in range(10)]
-    lay(aws, queue, send(stream, aws, *texts(*dated, *[exposure(number) for number in range(10, 20)])))
-    done = {shard.name: len(stream.read(stream.position(shard.name, "TRIM_HORIZON"), 99).records) for shard in stream.shards()}
-    for _ in range(3):
-        with pytest.raises(ClientError):
-            run(aws, queue, sqs=Dying(aws.client("sqs")))
-        process(stream, done)
-    assert (waiting(aws, queue), len(contents(stream))) == (20, 50)
-    assert counts(counted) == (10, 10), "the first ten messages, three times"
-    monkeypatch.setattr(redrive, "HIDDEN_SECONDS", hidden)
-    assert run(aws, queue) == Told(done=20, events=20)
-    process(stream, done)
-    assert (waiting(aws, queue), len(contents(stream)), counts(counted)) == (0, 70, (20, 20))
-
-
-def test_evb_08_a_batch_that_lambda_gave_up_after_counting_half_of_it_is_counted_once(
-    aws: Aws, queue: str, stream: KinesisStream, counted: Counters
-) -> None:
-    send(stream, aws, *texts(*[exposure(number) for number in range(30)]))
-    for records in by_shard(stream):
-        half = [record.event for record in records[: len(records) // 2]]
-        assert events.handler({"Records": half}, None)["batchItemFailures"] == []
-        given_up(aws, queue, stream, records)
-    assert 0 < counts(counted)[0] < 30
-    done = {records[0].event["eventID"].split(":")[0]: len(records) for records in by_shard(stream)}
-    assert run(aws, queue) == Told(done=2, events=30)
-    process(stream, done)
-    assert counts(counted) == (30, 30)
-
-
-def test_the_age_that_is_counted_is_the_processors() -> None:
-    environment = {"S3_BUCKET": "b", "DYNAMODB_TABLE": "t"}
-    assert read_settings(environment).max_age_ms == redrive.MAX_AGE_HOURS * 3_600_000
-    assert read_settings({**environment, redrive.MAX_AGE: "2"}).max_age_ms == 7_200_000
