@@ -205,8 +205,9 @@ def field(points: list[Point]) -> list[str]:
             cells.append(mark)
         label = "0 %" if row == zero else _percent(high - row * step) if row in (0, FIELD_ROWS - 1) else ""
         rows.append(f"{label:>10} {''.join(cells)}")
-    hours = (points[-1].at_ms - points[0].at_ms) / 3_600_000
-    span = f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"
+    minutes = (points[-1].at_ms - points[0].at_ms) / 60_000
+    hours = minutes / 60
+    span = f"{minutes:.0f} minutes" if hours < 2 else f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
     return [*rows, f"{'':>10} {'first look':<{FIELD_COLUMNS - len(span) - 1}} {span}"]
 
 

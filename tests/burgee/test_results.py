@@ -117,7 +117,7 @@ def test_by_its_url_it_says_who_is_ahead(url: str, capsys: pytest.CaptureFixture
     assert "treatment is ahead" in text
     assert "+60." in text
     assert "lift of purchase over time" in text
-    assert "1.0 hours" in text
+    assert "60 minutes" in text
 
 
 def test_the_url_may_come_from_the_environment(
