@@ -14,6 +14,7 @@ KIND := $(if $(filter 1,$(BURGEE_PURE)),pure,fast)
 SETUP := $(VENV)/.setup
 BUILD := $(VENV)/.build-$(KIND)
 FLOORS := $(VENV)/.floors
+TOOLS := build/tools
 GENERATED := evaluator/_fast/generated.h evaluator/_fast/generated.pxd
 CORE := $(filter-out $(GENERATED),$(wildcard evaluator/_fast/*.pyx evaluator/_fast/*.pxd evaluator/_fast/*.pxi evaluator/_fast/*.h)) \
 	setup.py evaluator/snapshot/opcodes.py evaluator/snapshot/layout.py
@@ -22,7 +23,7 @@ PACKAGES := evaluator config_sync handlers burgee infra
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 
-.PHONY: help setup build run test parity golden conformance differential fuzz coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate dialects lint format types asan ci wheel clean
+.PHONY: help setup build run test parity golden conformance differential fuzz coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate dialects lint format types asan bundle lock ci wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -106,6 +107,16 @@ types: $(BUILD) ## mypy --strict, and the stubs of the Cython core against the c
 
 asan: $(SETUP) ## the core under AddressSanitizer and UBSan, fed corrupted snapshots
 	@scripts/asan.sh $(VENV)
+
+$(TOOLS)/.made: locks/bundle.txt scripts/tools.sh
+	@scripts/tools.sh $(TOOLS)
+	@touch $@
+
+bundle: $(TOOLS)/.made ## every Lambda function's zip for arm64 into build/bundles: docs/bundles.md
+	@$(TOOLS)/bin/python -m scripts.bundle $(ARGS)
+
+lock: $(TOOLS)/.made ## pin what bundles ship and what builds them, with hashes; ARGS=--upgrade takes the newest
+	@$(TOOLS)/bin/python -m scripts.lock $(ARGS)
 
 wheel: $(SETUP) ## a wheel in dist/
 	@$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -27,7 +27,8 @@ COMPILE_ARGS = [
     "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
     "-fno-asynchronous-unwind-tables", "-g0", "-Wno-unused-function", "-Wno-unreachable-code",
 ]  # fmt: skip
-LINK_ARGS = ["-Wl,--gc-sections", "-Wl,-z,noseparate-code", "-Wl,--as-needed", "-s"] if sys.platform.startswith("linux") else []
+NO_SEPARATE_CODE = "-Wl,-z,noseparate-code"
+LINK_ARGS = ["-Wl,--gc-sections", NO_SEPARATE_CODE, "-Wl,--as-needed", "-s"] if sys.platform.startswith("linux") else []
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,
@@ -125,6 +126,8 @@ def build_ext_class() -> type:
     class BuildCore(build_ext):
         def build_extension(self, ext: Extension) -> None:
             compile_one = self.compiler._compile
+            if "ziglang" in self.compiler.compiler_so:  # its linker has no such flag, and needs none for a small file
+                ext.extra_link_args = [flag for flag in ext.extra_link_args if flag != NO_SEPARATE_CODE]
             if is_gcc(self.compiler.compiler_so[0]) and not os.environ.get("BURGEE_SANITIZE"):
                 ext.extra_compile_args.append("-flto")
                 ext.extra_link_args += ["-flto", "-flto-partition=one", "-O2"]

@@ -120,7 +120,16 @@ def stream_name(environment: Mapping[str, str]) -> str:
 
 
 def _public_keys(text: str) -> tuple[bytes, ...]:
-    return tuple(_public_key(part.strip()) for part in text.split(",") if part.strip())
+    """The keys. A deployment without what checks signatures (docs/bundles.md) hears of it here, not at the first request."""
+    keys = tuple(_public_key(part.strip()) for part in text.split(",") if part.strip())
+    if keys:
+        try:
+            import cryptography  # noqa: F401 # the package alone: its work is imported by handlers._signature
+        except ImportError as error:
+            raise ValueError(
+                "BURGEE_PUBLIC_KEYS is set, and `cryptography`, which checks signatures, is not installed"
+            ) from error
+    return keys
 
 
 def _public_key(text: str) -> bytes:

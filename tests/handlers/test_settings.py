@@ -1,5 +1,6 @@
 """The environment as settings: what is read, and what a wrong value says."""
 
+import sys
 from base64 import b64encode
 
 import pytest
@@ -70,6 +71,14 @@ def test_no_store_and_no_bundle_says_what_is_missing() -> None:
 def test_a_wrong_key_says_what_a_key_is(keys: str) -> None:
     with pytest.raises(ValueError, match=r"^BURGEE_PUBLIC_KEYS holds .* 32 raw bytes"):
         read_settings(STORE | {"BURGEE_PUBLIC_KEYS": keys})
+
+
+def test_public_keys_where_nothing_checks_signatures_are_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hot bundles are built without cryptography: no version could be taken, and every look would find out anew."""
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(ValueError, match=r"cryptography.* is not installed"):
+        read_settings(STORE | {"BURGEE_PUBLIC_KEYS": b64encode(bytes(32)).decode()})
+    assert read_settings(STORE).public_keys == ()
 
 
 def test_a_bucket_without_a_region_says_what_is_missing() -> None:
