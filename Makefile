@@ -23,7 +23,7 @@ PACKAGES := evaluator config_sync handlers burgee infra
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 
-.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate dialects lint format types asan bundle lock ci wheel synth clean
+.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate dialects lint format types asan bundle arm64 wheels audit lock ci wheel synth clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -117,6 +117,15 @@ $(TOOLS)/.made: locks/bundle.txt scripts/tools.sh
 
 bundle: $(TOOLS)/.made ## every Lambda function's zip for arm64 into build/bundles: docs/bundles.md
 	@$(TOOLS)/bin/python -m scripts.bundle $(ARGS)
+
+arm64: $(BUILD) bundle ## the arm64 bundles on an arm64 Python, under qemu: golden cases, parity, hashes, every import
+	@scripts/arm64.sh $(VENV)
+
+wheels: $(TOOLS)/.made ## manylinux wheels and an sdist into build/dist, and the README's example from one in an empty environment
+	@$(TOOLS)/bin/python -m scripts.wheels
+
+audit: $(TOOLS)/.made ## look the locked versions up among known vulnerabilities; check the bills of materials
+	@$(TOOLS)/bin/python -m scripts.audit
 
 lock: $(TOOLS)/.made ## pin what bundles ship and what builds them, with hashes; ARGS=--upgrade takes the newest
 	@$(TOOLS)/bin/python -m scripts.lock $(ARGS)

@@ -12,11 +12,11 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from infra.functions import FUNCTIONS
 from scripts.bundle import rules
 from scripts.bundle.contents import Bundle, Parts, make, manifest_text
 from scripts.bundle.core import BUILD, ROOT, build_core
 from scripts.bundle.fetch import fetch
-from scripts.bundle.functions import FUNCTIONS
 from scripts.bundle.sbom import sbom
 
 PLACE = BUILD / "bundles"

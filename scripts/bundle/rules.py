@@ -36,7 +36,6 @@ _LEFT_OUT = re.compile(
     r"|^[^/]+\.dist-info/(RECORD|WHEEL|INSTALLER|REQUESTED|top_level\.txt|entry_points\.txt|sboms/.*|direct_url\.json)$"
     r"|^[^/]+\.data/(scripts|data|headers)/"
     r"|^numpy/(f2py|_pyinstaller|typing|distutils)/"
-    r"|^boto3/(docs|examples)/"
 )
 _SERVICE_DATA = re.compile(r"^botocore/data/([^/]+)/")
 

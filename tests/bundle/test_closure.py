@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.functions import FUNCTIONS
 from scripts.bundle import rules
 from scripts.bundle.closure import NEVER, closure
-from scripts.bundle.functions import FUNCTIONS
 from tests.architecture.imports import ROOT, is_own
 
 NAMES = [each.name for each in FUNCTIONS]

@@ -6,10 +6,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from infra.functions import FUNCTIONS
 from scripts import lock
 from scripts.bundle import rules
 from scripts.bundle.closure import closure
-from scripts.bundle.functions import FUNCTIONS
 from tests.architecture.imports import ROOT
 
 
