@@ -23,7 +23,7 @@ PACKAGES := evaluator config_sync handlers burgee infra
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 
-.PHONY: help setup build run test parity golden conformance differential fuzz coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate dialects lint format types asan bundle lock ci wheel clean
+.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate dialects lint format types asan bundle lock ci wheel synth clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ conformance: $(BUILD) ## other evaluators' public suites, where their data are p
 
 fuzz: $(BUILD) ## mutated documents and contexts of every dialect: 10,000 questions each
 	@BURGEE_FUZZ=$${BURGEE_FUZZ:-10000} $(PYTHON) -m pytest -n $(JOBS) -q tests/fuzz/test_vendors.py $(ARGS)
+
+model: $(BUILD) ## 2,000 random schedules of what can befall the event processor, and every fault of a small batch
+	@BURGEE_MODEL=$${BURGEE_MODEL:-2000} $(PYTHON) -m pytest -n $(JOBS) -q tests/model $(ARGS)
 
 differential: $(BUILD) ## a vendor's own engine and ours, asked the same: DIALECT=flagd ARGS="--cases 100000 --seed 1"
 	@scripts/differential.sh $(VENV) $(or $(DIALECT),flagd) $(ARGS)
@@ -120,6 +123,9 @@ lock: $(TOOLS)/.made ## pin what bundles ship and what builds them, with hashes;
 
 wheel: $(SETUP) ## a wheel in dist/
 	@$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+synth: $(SETUP) ## the CloudFormation templates, offline, with cdk-nag and cfn-lint; writes infra/golden
+	@$(PYTHON) -m infra.golden
 
 ci: ## all of it, as .ci/run does
 	@scripts/ci.sh

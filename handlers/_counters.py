@@ -8,6 +8,7 @@ meet in an item; whoever reads adds the lanes up. docs/event-processor.md has th
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
@@ -133,6 +134,12 @@ def ids_partition(lane: str, slot: int) -> str:
 def marker_key(digest: bytes) -> Key:
     """Where it says that an event without a time of its own has been seen."""
     return Key(f"id#{digest.hex()}", "id")
+
+
+def exposed_key(user_id: str, experiment_id: str) -> Key:
+    """Where it says under which variant a user was exposed whose assignment isn't stored. The key is a hash of both."""
+    text = f"{len(user_id)}:{user_id}{experiment_id}".encode("utf-8", "surrogatepass")
+    return Key(f"exposed#{blake2b(text, digest_size=16).hexdigest()}", "exposed")
 
 
 def phases_partition(experiment_id: str) -> str:

@@ -51,11 +51,14 @@ Value = Ref | Given | str
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Actions that are permitted on one store. ``below``: of a bucket only the objects whose keys begin so."""
+    """Actions that are permitted on one store.
+
+    ``part``: of a bucket the pattern of its objects' keys; of a table its ``stream``; empty: the store itself.
+    """
 
     store: str
     actions: tuple[str, ...]
-    below: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,12 @@ class Source:
 class Function:
     """One Lambda function.
 
-    ``service``: the dimension of its metrics. ``extras``: distributions that its bundle has besides our own packages; the
-    runtime brings boto3. ``reserved``: concurrency in production. ``start`` and ``why``: what is done about cold starts, and
-    the reason. ``url``: who may call its URL; None for no URL. ``failures``: the queue for what an asynchronous invocation
-    gave up. ``every_minutes``: the schedule's. ``p99_ms``: the target of one invocation (requirement PRF-01). ``hot``: somebody
-    waits for its cold start. ``optional``: deployed only where the deployment asks for it; ``vpc``: in a network of its own.
+    ``service``: the dimension of its metrics. ``extras``: distributions that its bundle has besides our own packages, and what
+    those need themselves (docs/bundles.md). ``reserved``: concurrency in production. ``start`` and ``why``: what is done about
+    cold starts, and the reason. ``url``: who may call its URL; None for no URL. ``failures``: the queue for what an
+    asynchronous invocation gave up. ``every_minutes``: the schedule's. ``p99_ms``: the target of one invocation (requirement
+    PRF-01). ``hot``: somebody waits for its cold start. ``optional``: deployed only where the deployment asks for it; ``vpc``:
+    in a network of its own.
     """
 
     name: str
@@ -119,7 +123,8 @@ class Function:
         """All that it may do with stores: its own needs, and what Lambda does in its name for mappings and failures."""
         found = list(self.needs)
         for source in self.sources:
-            found.append(Needs(source.store, READ_STREAM if source.store == STREAM else READ_TABLE_STREAM, "stream"))
+            is_table = source.store != STREAM
+            found.append(Needs(source.store, READ_TABLE_STREAM if is_table else READ_STREAM, "stream" if is_table else ""))
             found.append(Needs(source.failures, SEND))
         if self.failures is not None:
             found.append(Needs(self.failures, SEND))
@@ -137,7 +142,7 @@ READ_TABLE_STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb
 SEND = ("sqs:SendMessage",)
 
 # Who follows the store reads its objects; without ListBucket S3 answers 403 for what isn't there (docs/store.md, section 7).
-FOLLOW = (Needs(SNAPSHOTS, ("s3:GetObject",), PREFIX), Needs(SNAPSHOTS, ("s3:ListBucket",)))
+FOLLOW = (Needs(SNAPSHOTS, ("s3:GetObject",), f"{PREFIX}/*"), Needs(SNAPSHOTS, ("s3:ListBucket",)))
 TRACK = (Needs(STREAM, ("kinesis:PutRecords",)),)
 
 _STORE: Mapping[str, Value] = {"BURGEE_STORE": Ref(SNAPSHOTS, "place")}
@@ -149,7 +154,7 @@ _KEYS: Mapping[str, Value] = {
     "BURGEE_ALLOW_ORIGINS": Given("allow-origins"),
 }
 
-_EDGE = "it answers people, and the import takes some 50 ms: a restored snapshot would take longer, warm sandboxes don't"
+_EDGE = "it answers people; its own part of a cold start is a few milliseconds, so that a snapshot would save nothing"
 _BEHIND = "nobody waits for its cold start"
 
 FUNCTIONS: tuple[Function, ...] = (
@@ -238,9 +243,9 @@ FUNCTIONS: tuple[Function, ...] = (
                 ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
             ),
             Needs(ASSIGNMENTS, ("dynamodb:BatchGetItem",)),
-            Needs(LAKE, ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), "year="),
-            Needs(LAKE, ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), "errors"),
-            Needs(LAKE, ("s3:PutObject",), DEAD_LETTERS),
+            Needs(LAKE, ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), "year=*"),
+            Needs(LAKE, ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), "errors/*"),
+            Needs(LAKE, ("s3:PutObject",), f"{DEAD_LETTERS}/*"),
             Needs(LAKE, ("s3:ListBucket",)),
             Needs(POISON, SEND),
         ),
@@ -252,7 +257,7 @@ FUNCTIONS: tuple[Function, ...] = (
             "DLQ_URL": Ref(POISON, "url"),
             "DLQ_BUCKET": Ref(LAKE),
         },
-        extras=("aws-lambda-powertools", "datasketches", "mmh3", "msgspec"),
+        extras=("aws-lambda-powertools", "boto3", "cryptography", "datasketches", "mmh3", "msgspec"),
         sources=(Source(STREAM, EVENTS_FAILURES),),
         p99_ms=100,
     ),
@@ -265,10 +270,10 @@ FUNCTIONS: tuple[Function, ...] = (
         timeout_s=30,
         reserved=10,
         start="snap-start",
-        why="it imports boto3 and numpy, which take a second, and is asked seldom: a snapshot costs less than warm sandboxes",
+        why="it imports boto3 and numpy, and is asked seldom: a snapshot costs less than warm sandboxes",
         needs=(*FOLLOW, Needs(COUNTERS, ("dynamodb:PutItem", "dynamodb:Query"))),
         environment={**_STORE, "BURGEE_AUTH": "iam", "DYNAMODB_TABLE": Ref(COUNTERS)},
-        extras=("datasketches", "mmh3"),
+        extras=("boto3", "cryptography", "datasketches", "mmh3"),
         url="iam",
         every_minutes=1,
         failures=RESULTS_FAILURES,
@@ -285,7 +290,7 @@ FUNCTIONS: tuple[Function, ...] = (
         why=_BEHIND,
         needs=(
             *(Needs(table, ("dynamodb:Scan",)) for table in CONFIGURATION),
-            Needs(SNAPSHOTS, ("s3:GetObject", "s3:PutObject"), PREFIX),
+            Needs(SNAPSHOTS, ("s3:GetObject", "s3:PutObject"), f"{PREFIX}/*"),
             Needs(SNAPSHOTS, ("s3:ListBucket",)),
         ),
         environment={
@@ -295,7 +300,7 @@ FUNCTIONS: tuple[Function, ...] = (
             "SEGMENTS_TABLE": Ref(SEGMENTS),
             "LAYERS_TABLE": Ref(LAYERS),
         },
-        extras=("PyYAML", "aws-lambda-powertools", "cryptography", "mmh3", "msgspec", "tzdata"),
+        extras=("PyYAML", "aws-lambda-powertools", "boto3", "cryptography", "mmh3", "msgspec", "tzdata"),
         # A record's content isn't looked at, so halving finds nothing; after five minutes the schedule has made good.
         sources=tuple(Source(table, SYNC_FAILURES, bisect=False, max_age_s=300, start="LATEST") for table in CONFIGURATION),
         every_minutes=1,
@@ -314,7 +319,7 @@ FUNCTIONS: tuple[Function, ...] = (
         needs=(
             Needs(DATABASE, ("secretsmanager:GetSecretValue",)),
             Needs(MIRROR_POISON, SEND),
-            Needs(LAKE, ("s3:PutObject",), DEAD_LETTERS),
+            Needs(LAKE, ("s3:PutObject",), f"{DEAD_LETTERS}/*"),
         ),
         environment={
             "DATABASE_SECRET_ID": Ref(DATABASE),
@@ -322,7 +327,7 @@ FUNCTIONS: tuple[Function, ...] = (
             "DLQ_URL": Ref(MIRROR_POISON, "url"),
             "DLQ_BUCKET": Ref(LAKE),
         },
-        extras=("aws-lambda-powertools", "mmh3", "psycopg[binary]"),
+        extras=("aws-lambda-powertools", "boto3", "mmh3", "psycopg[binary]"),
         # As long as the table's stream holds a record: the database comes back, and nothing may be passed over.
         sources=(Source(ASSIGNMENTS, MIRROR_FAILURES, retries=-1, max_age_s=86_400),),
         optional=True,

@@ -17,3 +17,8 @@ extras=${BURGEE_EXTRAS:-compiler serve openfeature dev}
 mapfile -t wanted < <("$environment/bin/python" scripts/requirements.py $extras)
 echo "burgee: installing ${#wanted[@]} requirements into $environment"
 "$environment/bin/python" -m pip install --quiet --disable-pip-version-check "${wanted[@]}"
+
+# CDK is a program of Node.js with a Python face. Without it everything works but `make synth` and tests/infra's templates, which say so.
+if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2>/dev/null; then
+    echo "burgee: there is no Node.js 20 or newer here: the infrastructure can't be synthesised (apt-get install nodejs, dnf install nodejs)"
+fi

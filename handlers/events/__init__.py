@@ -95,7 +95,7 @@ def processor() -> Processor:
         settings,
         Lanes(dynamodb, settings.table, lineage_of(boto3.client("kinesis", config=config))),
         Window(dynamodb, settings.table),
-        Assignments(dynamodb, settings.assignments),
+        Assignments(dynamodb, settings.assignments, settings.table),
         PhaseBook(dynamodb, settings.table),
         Committer(dynamodb, settings.table),
         boto3.client("s3", config=config.merge(Config(retries=once))),

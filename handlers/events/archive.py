@@ -8,7 +8,7 @@ and the sequence number of that hour's first record in the unit, so that a unit 
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -65,6 +65,9 @@ class _Line(msgspec.Struct, omit_defaults=True):
     enrichment_error: bool = False
     quarantined: str = ""
 
+
+FIELDS: Mapping[str, Any] = {field.name: field.type for field in msgspec.structs.fields(_Line)}
+"""A line's members and their types, in their order: what whoever queries the archive declares."""
 
 _encode = msgspec.json.Encoder().encode
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handlers import _counters, _sketches
-from handlers._counters import Key, ids_partition, lane_key, marker_key, moments_of, plain
+from handlers._counters import DAY_SECONDS, Key, exposed_key, ids_partition, lane_key, marker_key, moments_of, plain
 from handlers.events import dynamodb
 from handlers.events.aggregate import Increment, chosen, texts_of
 from handlers.events.dynamodb import ATTEMPTS, Sleep, pause
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_ITEMS = 100  # of one transaction
+EXPOSED_SECONDS = 90 * DAY_SECONDS
+"""For how long it is kept what an exposure told: as long as an assignment is."""
 
 _AGAIN = frozenset({
     "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflictException",
@@ -70,6 +72,7 @@ class Committer:
             left_out += sum(sums.n for name, sums in increment.numbers.items() if name not in taken)
             items.append(self._counter(lane, key, increment, taken))
         items += self._ids(lane, slots, entries, arrived_ms)
+        items += [self._exposed(entry, arrived_ms) for entry in entries if entry.told]
         self._write(items)
         lane.high_water, lane.arrived_ms, lane.last_slot = int(high_water), arrived_ms, last_slot
         for slot, ids in slots.items():
@@ -168,6 +171,17 @@ class Committer:
                 condition = "attribute_not_exists(partition_key)"
                 made.append({"Put": {"TableName": self._table, "Item": item, "ConditionExpression": condition}})
         return made
+
+    def _exposed(self, entry: Entry, arrived_ms: int) -> dict[str, Any]:
+        """What an exposure tells of an assignment that isn't stored."""
+        event = entry.event
+        assert event is not None and event.experiment_id is not None and entry.variant is not None
+        item = exposed_key(event.user_id, event.experiment_id).attributes() | {
+            "variant": {"S": entry.variant},
+            "at_ms": {"N": str(entry.assigned_ms)},
+            _counters.TTL: {"N": str(arrived_ms // 1_000 + EXPOSED_SECONDS)},
+        }
+        return {"Put": {"TableName": self._table, "Item": item}}
 
     # --- all of it or nothing -----------------------------------------------------------------------------------------
 

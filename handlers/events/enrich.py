@@ -1,13 +1,16 @@
 """What is known of an event's user and experiment (requirements ENR-01 to ENR-08). For ``handlers.events``.
 
-``Assignments`` looks assignments up, a call for a hundred; ``enrich`` is a pure function over a batch.
+``Assignments`` looks assignments up, a call for a hundred; ``enrich`` is a pure function over a batch. An assignment that
+couldn't be stored in time (requirement ASG-13) is told by its exposure all the same: the processor keeps what such an exposure
+says, so that the user's later events are counted too.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handlers._contract import EXPOSURE, is_text
+from handlers._counters import PARTITION_KEY, SORT_KEY, Key, exposed_key
 from handlers._experiments import Experiment
 from handlers.events import dynamodb
 from handlers.events.model import Entry
@@ -27,19 +30,23 @@ _PROJECTION: Any = {
 
 
 class Assigned(NamedTuple):
-    """A user's assignment. ``at_ms``: when, epoch milliseconds."""
+    """A user's assignment. ``at_ms``: when, epoch milliseconds. ``assignment_id`` None: only an exposure says so."""
 
-    assignment_id: str
+    assignment_id: str | None
     variant: str
     at_ms: int
 
 
 class Assignments:
-    """The assignments table. An assignment that was found never changes, so it is remembered; that there is none isn't."""
+    """The table of assignments, and what exposures have told of others (in ``counters``, the table of counters).
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    What was found never changes, so it is remembered; that there is nothing isn't.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str, counters: str) -> None:
         self._client = client
         self._table = table
+        self._counters = counters
         self._known: OrderedDict[Pair, Assigned | None] = OrderedDict()
 
     def of(self, pairs: Iterable[Pair]) -> dict[Pair, Assigned | None]:
@@ -58,9 +65,18 @@ class Assignments:
         for item in dynamodb.get_all(self._client, self._table, asked, **_PROJECTION):
             pair = (item["user_id"]["S"], item["experiment_id"]["S"])
             found[pair] = known[pair] = _read(item)
+        places = {exposed_key(*pair): pair for pair in _pairs(asked) if pair not in found}
+        for item in dynamodb.get_all(self._client, self._counters, [key.attributes() for key in places]):
+            pair = places[Key(item[PARTITION_KEY]["S"], item[SORT_KEY]["S"])]
+            found[pair] = known[pair] = Assigned(None, item["variant"]["S"], int(item["at_ms"]["N"]))
         while len(known) > MAX_REMEMBERED:
             known.popitem(last=False)
         return found
+
+
+def _pairs(asked: Iterable[Any]) -> Iterator[Pair]:
+    for key in asked:
+        yield key["user_id"]["S"], key["experiment_id"]["S"]
 
 
 def _read(item: Mapping[str, Any]) -> Assigned | None:
@@ -88,9 +104,10 @@ def enrich(
 ) -> None:
     """Fills in what the entries' assignments and experiments (by id) say; events without an experiment stay as they are.
 
-    ``phase_of(experiment, assigned_ms)``: the number of the phase. An exposure for which no assignment is found counts under
-    the variant that it names.
+    ``phase_of(experiment, assigned_ms)``: the number of the phase. An exposure for which no assignment is stored counts under
+    the variant that it names, and so do the events after it; ``told`` says that this is the first to tell.
     """
+    told: dict[Pair, Assigned] = {}
     for entry in entries:
         event = entry.event
         if event is None or event.experiment_id is None:
@@ -99,9 +116,13 @@ def enrich(
         assigned = assignments.get(pair)
         if assigned is None:
             entry.enrichment_error = pair in assignments
-            if event.event_type == EXPOSURE:
-                _by_itself(entry)
-        else:
+            assigned = told.get(pair)
+        if event.event_type == EXPOSURE and (assigned is None or assigned.assignment_id is None):
+            exposed = _by_itself(entry)
+            if assigned is None and exposed is not None:
+                told[pair] = exposed
+                entry.told = True
+        elif assigned is not None:
             entry.assignment_id, entry.variant, entry.assigned_ms = assigned
         experiment = experiments.get(event.experiment_id)
         if experiment is not None:
@@ -112,13 +133,15 @@ def enrich(
                 entry.phase = phase_of(experiment, entry.assigned_ms)
 
 
-def _by_itself(entry: Entry) -> None:
+def _by_itself(entry: Entry) -> Assigned | None:
     """The variant that an exposure names; it is told at the moment of the assignment."""
     assert entry.event is not None
     variant = (entry.event.properties or {}).get("variant")
-    if isinstance(variant, str) and is_text(variant, MAX_VARIANT):
-        entry.variant = variant
-        entry.assigned_ms = entry.at_ms
+    if not isinstance(variant, str) or not is_text(variant, MAX_VARIANT):
+        return None
+    entry.variant = variant
+    entry.assigned_ms = entry.at_ms
+    return Assigned(None, variant, entry.at_ms)
 
 
 def elapsed_seconds(entry: Entry) -> int | None:

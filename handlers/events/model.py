@@ -80,6 +80,7 @@ class Entry(msgspec.Struct):
     experiment_status: str | None = None
     phase: int = 0
     enrichment_error: bool = False
+    told: bool = False
     digest: bytes = b""
     group: Group | None = None
     line: bytes = b""

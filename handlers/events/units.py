@@ -89,10 +89,11 @@ class Unit:
         group, slots, counts = entry.group, self._slots, self.counts
         slot = entry.at_ms // SLOT_MS if entry.dated else None
         is_new = group is not None and group not in counts.groups
-        if is_new or slot not in slots:
-            items = 1 + ITEMS_OF_A_GROUP * (len(counts.groups) + is_new) + len(slots) + self._markers + (slot not in slots)
-            if self.fates and items > MAX_ITEMS:
+        if is_new or slot not in slots or entry.told:
+            items = 1 + ITEMS_OF_A_GROUP * (len(counts.groups) + is_new) + len(slots) + self._markers
+            if self.fates and items + (slot not in slots) + entry.told > MAX_ITEMS:
                 return False
+            self._markers += entry.told
             if slot is None:
                 self._markers += 1
             else:

@@ -8,7 +8,7 @@ from typing import Any
 from tests.architecture.imports import ROOT, imports, is_own, is_standard
 
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-MODULE_OF = {"PyYAML": "yaml", "openfeature-sdk": "openfeature"}
+MODULE_OF = {"PyYAML": "yaml", "openfeature-sdk": "openfeature", "aws-cdk-lib": "aws_cdk"}
 
 
 def _name(requirement: str) -> str:

@@ -73,6 +73,23 @@ def test_missing_headers_are_said(tmp_path: Path) -> None:
     assert f"apt-get install python{version}-dev" in done.stderr
 
 
+@pytest.mark.parametrize("version", ["", "18.19.0"])
+def test_no_node_is_said_with_the_command_that_helps(tmp_path: Path, version: str) -> None:
+    """None at all, or one that is too old: setup goes on, and says what won't work."""
+    (tmp_path / "environment" / "bin").mkdir(parents=True)
+    python = tmp_path / "environment" / "bin" / "python"
+    python.write_text("#!/bin/sh\nexit 0\n")
+    python.chmod(0o755)
+    if version:
+        (tmp_path / "node").write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / "node").chmod(0o755)
+    path = _tools(tmp_path, "dirname", "sh")
+    done = _run("setup.sh", str(tmp_path / "environment"), PATH=path, HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "no Node.js 20 or newer" in done.stdout
+    assert "apt-get install nodejs" in done.stdout
+
+
 @pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "scripts").glob("*.sh")))
 def test_scripts_are_executable_and_parse(script: str) -> None:
     assert os.access(ROOT / "scripts" / script, os.X_OK)

@@ -133,6 +133,8 @@ def test_enr_07_a_hundred_assignments_are_one_call(world: World) -> None:
 
 
 def test_enr_07_101_assignments_are_two_calls(world: World) -> None:
+    for number in range(101):
+        world.assign(f"user-{number}", "large")
     world.run(world.records([event(number, f"user-{number}") for number in range(101)]))
     assert world.calls.count("BatchGetItem") == 2
 
@@ -175,6 +177,51 @@ def test_asg_17_an_exposure_without_a_stored_assignment_counts_under_its_own_var
     exposure = event(1, event_type="exposure", properties={"experiment_key": "k", "variant": "large", "assignment_id": None})
     world.run(world.records([exposure]))
     assert world.window("large")["exposure"].events == 1
+
+
+EXPOSED = {"experiment_key": "k", "variant": "large", "assignment_id": None}
+
+
+@pytest.mark.parametrize("cuts", [(2,), (1, 1), (1, 1, 2)], ids=["one batch", "two batches", "and another container"])
+def test_asg_13_what_an_exposure_told_holds_for_the_events_after_it(world: World, cuts: tuple[int, ...]) -> None:
+    """The assignment couldn't be stored: the user's purchases are counted all the same, however the batches are cut."""
+    contents = [event(1, event_type="exposure", properties=EXPOSED), event(2, at=NOW + 1), event(3, at=NOW + 2), event(4)]
+    records = world.records(contents[: sum(cuts)])
+    for count in cuts:
+        assert failed(world.run(records[:count])) == []
+        records = records[count:]
+        events.reset()
+    assert world.window("large")["purchase"].events == sum(cuts) - 1
+    assert world.window("large")["exposure"].events == 1
+
+
+def test_asg_13_an_event_before_the_exposure_is_unassigned(world: World) -> None:
+    exposure = event(2, event_type="exposure", properties=EXPOSED)
+    world.run(world.records([event(1), exposure, event(3, at=NOW - 60)]))
+    assert list(world.window("large")) == ["exposure"]
+
+
+def test_asg_13_a_stored_assignment_has_the_last_word(world: World) -> None:
+    exposure = event(1, event_type="exposure", properties=EXPOSED)
+    world.run(world.records([exposure]))
+    world.assign("user-1", "control")
+    events.reset()
+    world.run(world.records([event(2)], first=2_000))
+    assert world.count("control") == 1 and world.count("large") == 0
+
+
+def test_asg_13_exposures_of_one_user_in_one_unit_are_one_item(world: World) -> None:
+    """A transaction takes an item once."""
+    exposures = [event(number, event_type="exposure", properties=EXPOSED) for number in range(3)]
+    assert failed(world.run(world.records(exposures))) == []
+    assert world.window("large")["exposure"].events == 3
+
+
+def test_asg_13_many_such_exposures_are_several_units(world: World) -> None:
+    exposures = [event(number, f"user-{number}", event_type="exposure", properties=EXPOSED) for number in range(150)]
+    assert failed(world.run(world.records(exposures))) == []
+    assert world.window("large")["exposure"].events == 150
+    assert world.calls.count("TransactWriteItems") == 2
 
 
 def test_only_exposures_name_their_own_variant() -> None:

@@ -6,7 +6,7 @@ from tests.model.services import Services
 from tests.model.world import Fault, Operation, Setting
 
 ADA, BOB, CLEO, DAN = range(4)
-DATED, UNDATED = 0, 3
+DATED, UNDATED, TOLD = 0, 3, 6
 Schedule = tuple[Setting, list[Operation]]
 
 
@@ -64,6 +64,13 @@ CERTAIN: dict[str, Schedule] = {
     "containers take turns": (
         Setting(first=95),
         [*(_put(user) for user in (ADA, BOB, CLEO, DAN, ADA)), *(_deliver(1, container) for container in (0, 1, 0, 2, 1))],
+    ),
+    "containers take turns at one counter": (
+        Setting(),
+        [
+            *(("put", kind, user, 0, 1, 0) for kind, user in ((DATED, BOB), (DATED, CLEO), (TOLD, ADA))),
+            *(_deliver(1, container) for container in (0, 1, 0)),
+        ],
     ),
     "overtaken by a shorter batch": (
         Setting(),

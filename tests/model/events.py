@@ -13,6 +13,7 @@ EXPERIMENT = "exp_checkout"
 OTHER = "search#1"  # isn't in the snapshot, and needs escaping
 USERS = ("ada", "bob", "cleo", "dan#é", "eve")
 VARIANTS = {"ada": "control", "bob": "treatment", "cleo": "treatment", "dan#é": "control"}  # eve has no assignment
+TOLD = "fay"  # has none either, and is only ever told of by exposures
 PHASES = {"ada": 1, "bob": 1, "cleo": 2, "dan#é": 2}
 ASSIGNED_MS = {1: ARRIVAL_MS - 90 * HOUR_MS, 2: ARRIVAL_MS - 60 * HOUR_MS}
 PHASE_STARTS_MS = {1: ARRIVAL_MS - 100 * HOUR_MS, 2: ARRIVAL_MS - 70 * HOUR_MS}
@@ -25,7 +26,7 @@ POISON = ("json", "utf8", "contract", "kpl", "array")
 
 def make(number: int, kind: str, user: int, back: int, event_type: int, revenue: int, now_ms: int) -> Sent:
     """An event whose id has this number. ``kind`` is one of ``KINDS``; the others choose from the lists above."""
-    name = "eve" if kind in ("told", "unassigned") else USERS[user % 4]
+    name = {"told": TOLD, "unassigned": "eve"}.get(kind) or USERS[user % 4]
     event_id = f"event-{number}"
     document: dict[str, Any] = {"event_id": event_id, "user_id": name, "event_type": TYPES[event_type % 2]}
     at_ms = now_ms - BACK_MS[back % len(BACK_MS)]

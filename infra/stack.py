@@ -1,0 +1,50 @@
+"""The stack of one stage: stores, functions, and who watches them. One stack, so that one deployment is all or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from infra.code import Code
+from infra.functions import FUNCTIONS, STREAM
+from infra.making_functions import Functions
+from infra.making_stores import Stores
+from infra.settings import Settings
+from infra.stages import Stage
+from infra.suppressions import OF_ALL, acknowledge_all
+from infra.watching import Watch
+
+
+class Platform(cdk.Stack):
+    """``settings``: the deployment's; ``code``: where bundles are."""
+
+    def __init__(self, scope: Construct, name: str, stage: Stage, settings: Settings, code: Code, **more: Any) -> None:
+        super().__init__(
+            scope,
+            name,
+            description=f"Burgee, {stage.name}: feature flags and experiments",
+            termination_protection=stage.keeps,
+            analytics_reporting=False,
+            **more,
+        )
+        rows = [row for row in FUNCTIONS if not row.optional or settings.mirror is not None]
+        self.stores = Stores(self, "Stores", stage, settings)
+        self.functions = Functions(self, "Functions", stage, settings, code, rows, self.stores)
+        self.watch = Watch(self, "Watch", stage, settings, rows, self.stores, self.functions)
+        self.functions.guard(self.watch)
+        cdk.Tags.of(self).add("project", "burgee")
+        cdk.Tags.of(self).add("stage", stage.name)
+        self._tell()
+        acknowledge_all([self], OF_ALL)
+
+    def _tell(self) -> None:
+        """What people and scripts ask of the stack."""
+        for row in self.functions.rows:
+            if row.url:
+                cdk.CfnOutput(self, f"{row.name.capitalize()}Url", value=self.functions.urls[row.name].url)
+        cdk.CfnOutput(self, "Store", value=self.stores.place)
+        cdk.CfnOutput(self, "Stream", value=self.stores.names[STREAM])
+        for name, table in self.stores.tables.items():
+            cdk.CfnOutput(self, f"{name.capitalize()}Table", value=table.table_name)
