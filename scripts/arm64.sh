@@ -1,30 +1,34 @@
 #!/usr/bin/env bash
 # The bundles' arm64 code on an arm64 Python 3.13, emulated: what the compiled core answers is compared with what the pure core
 # answers here, every bundle's modules are imported, and the flags function answers requests. Run by `make arm64`, after `make bundle`.
-# Needs Debian's qemu-user-static and debootstrap, which root installs; without them the run says SKIPPED, and why.
-# Usage: scripts/arm64.sh ENVIRONMENT
+# Needs Debian's qemu-user-static and debootstrap, which root installs (BURGEE_SUDO=1: sudo does); without them it says SKIPPED,
+# and why. Usage: scripts/arm64.sh ENVIRONMENT
 set -eu
 cd "$(dirname "$0")/.."
 python=$PWD/$1/bin/python place=$PWD/build/arm64 root=$PWD/build/arm64/root
 suite=trixie # its Python is 3.13
 
+rooted() { if [ "$(id -u)" = 0 ]; then "$@"; elif [ "${BURGEE_SUDO:-}" = 1 ]; then sudo --non-interactive "$@"; else return 1; fi; }
+
 skip() { echo "arm64: SKIPPED: $1" && exit 0; }
 
 if ! command -v qemu-aarch64-static >/dev/null || { ! command -v debootstrap >/dev/null && [ ! -e "$root/.made" ]; }; then
-    [ "$(id -u)" = 0 ] || skip "qemu-user-static and debootstrap aren't installed (apt-get install qemu-user-static debootstrap)"
+    rooted true || skip "qemu-user-static and debootstrap aren't installed (apt-get install qemu-user-static debootstrap)"
     command -v apt-get >/dev/null || skip "there is no apt-get to install qemu-user-static and debootstrap with"
     echo "arm64: installing qemu-user-static and debootstrap"
-    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        qemu-user-static debootstrap debian-archive-keyring) >"$place.log" 2>&1 || skip "apt-get can't install them: $(tail -1 "$place.log")"
+    mkdir -p "$place"
+    { rooted apt-get update -qq && rooted env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        qemu-user-static debootstrap debian-archive-keyring; } >"$place/apt.log" 2>&1 || skip "apt-get can't install them: $(tail -1 "$place/apt.log")"
 fi
 
 if [ ! -e "$root/.made" ]; then # unpacked, not installed: nothing in it is ever run but Python
     echo "arm64: unpacking an arm64 Debian $suite with its Python into $root"
-    rm -rf "$root" "$place/packages" && mkdir -p "$root"
-    debootstrap --arch=arm64 --foreign --variant=minbase --include=python3,python3.13,libpython3.13,libstdc++6 \
+    rooted true || skip "only root can run debootstrap"
+    rooted rm -rf "$root" "$place/packages" && mkdir -p "$root"
+    rooted debootstrap --arch=arm64 --foreign --variant=minbase --include=python3,python3.13,libpython3.13,libstdc++6 \
         "$suite" "$place/packages" >"$place/debootstrap.log" 2>&1 || skip "debootstrap: $(tail -1 "$place/debootstrap.log")"
     for package in "$place"/packages/var/cache/apt/archives/*.deb; do dpkg -x "$package" "$root"; done
-    rm -rf "$place/packages"
+    rooted rm -rf "$place/packages"
     touch "$root/.made"
 fi
 

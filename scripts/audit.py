@@ -1,16 +1,15 @@
-"""``make audit``: are there known vulnerabilities in what is locked, and are the bills of materials what CycloneDX says they must be?
+"""``make audit``: are there known vulnerabilities in what is locked?
 
-pip-audit asks the advisory services. Where neither answers (no network, an index without advisories), nothing was looked up, and
-that is what is said: NOT AUDITED, and exit status 2, which is neither "nothing found" (0) nor "something found" (1).
+pip-audit asks the advisory services. Where neither answers (no network, an index without advisories), nothing was looked up,
+and that is what is said: NOT AUDITED, and exit status 2, which is neither "nothing found" (0) nor "something found" (1).
 """
 
 import json
 import subprocess
 import sys
-from importlib.resources import files
 from typing import Any
 
-from scripts.bundle.core import BUILD, ROOT
+from scripts.bundle.core import ROOT
 
 SERVICES = ("pypi", "osv")
 NOT_AUDITED = 2
@@ -48,29 +47,10 @@ def verdict(lock: str, found: list[dict[str, Any]]) -> tuple[int, list[str]]:
     return 0, [f"locks/{lock}: {len(found)} distributions looked up, nothing known against them"]
 
 
-def bills() -> tuple[int, list[str]]:
-    """Checks the bills of materials that were built against the schema of CycloneDX, which comes with its own library."""
-    from jsonschema import Draft7Validator
-    from referencing import Registry, Resource
-
-    place = files("cyclonedx") / "schema" / "_res"
-
-    def schema(uri: str) -> Any:
-        return json.loads((place / uri.rpartition("/")[2]).read_text())
-
-    paths = sorted((BUILD / "bundles").glob("*.cdx.json"))
-    registry: Any = Registry(retrieve=lambda uri: Resource.from_contents(schema(uri)))  # type: ignore[call-arg]
-    validator = Draft7Validator(schema("bom-1.6.SNAPSHOT.schema.json"), registry=registry)
-    wrong = []
-    for path in paths:
-        wrong += [f"  {path.name}: {error.message:.200}" for error in validator.iter_errors(json.loads(path.read_text()))]
-    return int(bool(wrong)), [f"{len(paths)} bills of materials, {len(wrong)} errors", *wrong]
-
-
 def main() -> int:
     """Gives the exit status: 1 for something found, 2 for nothing looked up."""
     worst = 0
-    for status, words in (*(audit(path.name) for path in sorted((ROOT / "locks").glob("*.txt"))), bills()):
+    for status, words in (audit(path.name) for path in sorted((ROOT / "locks").glob("*.txt"))):
         print("\n".join(words))
         worst = status if status == 1 else worst or status
     return worst

@@ -17,7 +17,7 @@ from scripts.bundle import rules
 from scripts.bundle.contents import Bundle, Parts, make, manifest_text
 from scripts.bundle.core import BUILD, ROOT, build_core
 from scripts.bundle.fetch import fetch
-from scripts.bundle.sbom import sbom
+from scripts.bundle.sbom import errors, sbom
 
 PLACE = BUILD / "bundles"
 
@@ -73,6 +73,7 @@ def main(arguments: list[str]) -> int:
         wrong += [
             f"{one.name}: built twice, the bytes differ" for one, two in zip(found, again, strict=True) if one.data != two.data
         ]
+    wrong += [f"{made.name}: {error}" for made in found for error in errors(sbom(made.manifest))]
     for made in found:
         write(made)
         print(line(made))

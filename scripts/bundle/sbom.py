@@ -3,7 +3,9 @@
 No time and no serial number drawn by lot: the same bundle has the same bill.
 """
 
+import json
 import uuid
+from importlib.resources import files
 from typing import Any
 
 _OURS = "Apache-2.0"
@@ -56,3 +58,18 @@ def _component(distribution: dict[str, Any]) -> dict[str, Any]:
         "hashes": [{"alg": "SHA-256", "content": distribution["sha256"]}],
         "properties": [{"name": "burgee:wheel", "value": distribution["wheel"]}],
     }
+
+
+def errors(document: dict[str, Any]) -> list[str]:
+    """What CycloneDX's own schema, which comes with its library, has against the document."""
+    from jsonschema import Draft7Validator
+    from referencing import Registry, Resource
+
+    place = files("cyclonedx") / "schema" / "_res"
+
+    def schema(uri: str) -> Any:
+        return json.loads((place / uri.rpartition("/")[2]).read_text())
+
+    registry: Any = Registry(retrieve=lambda uri: Resource.from_contents(schema(uri)))  # type: ignore[call-arg]
+    validator = Draft7Validator(schema("bom-1.6.SNAPSHOT.schema.json"), registry=registry)
+    return [f"its bill of materials: {error.message:.200}" for error in validator.iter_errors(document)]

@@ -23,6 +23,7 @@ class Container:
         before, processor.processor = processor.processor, lambda: mine  # type: ignore[assignment]
         try:
             with redirect_stdout(io.StringIO()):
-                return processor.handler(event, context)
+                answer: dict[str, Any] = processor.handler(event, context)
+                return answer
         finally:
             processor.processor = before

@@ -155,7 +155,7 @@ class Network:
         def stubbed(stubber: Any, event_name: str, request: AWSPreparedRequest, **more: Any) -> Any:
             return self.send(request, lambda: moto(stubber, event_name, request, **more))
 
-        BotocoreStubber.__call__ = stubbed  # type: ignore[method-assign]
+        BotocoreStubber.__call__ = stubbed  # type: ignore[assignment, method-assign]
         try:
             yield
         finally:

@@ -18,7 +18,6 @@ import botocore.endpoint
 from botocore.retries.quota import RetryQuota
 from moto import mock_aws
 from moto.backends import get_backend
-from moto.core import DEFAULT_ACCOUNT_ID
 
 from burgee.up import corrections
 from config_sync.compile import compile_project
@@ -29,10 +28,16 @@ from tests.handlers.assigning import experiment
 from tests.model import events
 from tests.model.faults import Network
 
-REGION = "us-east-1"
+REGION, ACCOUNT = "us-east-1", "123456789012"  # moto's own
 BUCKET, TABLE, ASSIGNMENTS, QUEUE = "archive", "event-aggregations", "assignments", "dead-letters"
 SERVICES = ("dynamodb", "s3", "sqs", "kinesis")
-URL = f"https://sqs.{REGION}.amazonaws.com/{DEFAULT_ACCOUNT_ID}/{QUEUE}"
+URL = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{QUEUE}"
+_LIMITED: tuple[tuple[Any, str], ...] = (
+    (units, "MAX_ITEMS"),
+    (archive, "MAX_EVENTS"),
+    (lanes, "MAX_IDS"),
+    (commit, "MAX_COUNTERS"),
+)
 
 
 class Services:
@@ -61,10 +66,8 @@ class Services:
 
     def limit(self, items: int, events: int, ids: int, counters: int) -> None:
         """The most items of a transaction, events of an object, and ids and counters of a lane that a container remembers."""
-        units.MAX_ITEMS = items
-        archive.MAX_EVENTS = events  # type: ignore[misc]
-        lanes.MAX_IDS = ids
-        commit.MAX_COUNTERS = counters
+        for (module, name), most in zip(_LIMITED, (items, events, ids, counters), strict=True):
+            setattr(module, name, most)
 
     def _put(self, table: str, items: list[dict[str, Any]]) -> None:
         requests = [{"PutRequest": {"Item": item}} for item in items]
@@ -77,12 +80,12 @@ class Services:
 
     def objects(self) -> dict[str, bytes]:
         """All of the bucket: key -> body."""
-        bucket = get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"].buckets[BUCKET]
+        bucket = get_backend("s3")[ACCOUNT]["aws"].buckets[BUCKET]
         return {name: key.value for name, key in bucket.keys.items()}
 
     def letters(self) -> list[dict[str, Any]]:
         """All of the queue."""
-        queue = get_backend("sqs")[DEFAULT_ACCOUNT_ID][REGION].queues[QUEUE]
+        queue = get_backend("sqs")[ACCOUNT][REGION].queues[QUEUE]
         return [json.loads(message.body) for message in queue._messages]
 
 
@@ -96,7 +99,7 @@ def _snapshot() -> bytes:
 @cache
 def client(service: str, **settings: Any) -> Any:
     """A client, made once: making one takes longer than a schedule."""
-    return boto3.client(service, region_name=REGION, **settings)  # type: ignore[call-overload]
+    return boto3.client(service, region_name=REGION, **settings)
 
 
 class _Boto3:
@@ -108,7 +111,7 @@ class _Boto3:
     def client(self, service: str, config: Any = None) -> Any:
         key = (service, repr(sorted(config._user_provided_options.items(), key=str)))
         if key not in self._made:
-            self._made[key] = boto3.client(service, region_name=REGION, config=config)  # type: ignore[call-overload]
+            self._made[key] = boto3.client(service, region_name=REGION, config=config)
         return self._made[key]
 
 
@@ -143,7 +146,7 @@ def services(place: Path) -> Iterator[Services]:
         stack.enter_context(_patched(botocore.endpoint, "time", no_time))
         stack.enter_context(_patched(dynamodb, "BACKOFF_SECONDS", 0))
         stack.enter_context(_patched(archive, "backoff_seconds", lambda attempt: 0.0))
-        for module, name in ((units, "MAX_ITEMS"), (archive, "MAX_EVENTS"), (lanes, "MAX_IDS"), (commit, "MAX_COUNTERS")):
+        for module, name in _LIMITED:
             stack.enter_context(_patched(module, name, getattr(module, name)))
         # Thousands of schedules of one process would use up what a client may spend on retries.
         stack.enter_context(_patched(RetryQuota, "acquire", lambda quota, amount: True))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers import _dead_letters
-from handlers.events import archive, batch, commit, lanes, window
+from handlers.events import archive, batch, commit, dynamodb, lanes, validate
 from tests.model.certain import CERTAIN, certain
 from tests.model.schedules import run
 from tests.model.services import Services
@@ -37,7 +37,8 @@ def commit_without_condition(patch: Patch) -> None:
 
 def archive_after_commit(patch: Patch) -> None:
     """What is committed isn't delivered again; so what then isn't archived never is."""
-    store, real = archive.store, commit.Committer.commit
+    store: Any = archive.store
+    real = commit.Committer.commit
     waiting: list[Any] = []
 
     def later(*arguments: Any) -> Any:
@@ -98,7 +99,7 @@ def memory_of_a_lane_that_others_have_moved(patch: Patch) -> None:
 
 
 def duplicates_of_a_batch_pass(patch: Patch) -> None:
-    real = batch.validate
+    real = validate.validate
 
     def validated(*arguments: Any) -> Any:
         found = real(*arguments)
@@ -114,7 +115,7 @@ def ids_are_not_kept(patch: Patch) -> None:
 
 def undated_events_are_not_looked_up(patch: Patch) -> None:
     """Then the condition of their markers stops every commit."""
-    patch.setattr(window.dynamodb, "get_all", lambda *arguments, **how: iter(()))
+    patch.setattr(dynamodb, "get_all", lambda *arguments, **how: iter(()))
 
 
 def unsent_letters_are_forgotten(patch: Patch) -> None:

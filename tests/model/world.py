@@ -67,7 +67,7 @@ class Setting(NamedTuple):
 
     shards: int = 1
     first: int = FIRST_SEQUENCES[-1]
-    limits: tuple[int, ...] = tuple(values[0] for values in LIMITS.values())
+    limits: tuple[int, ...] = (100, 1_000, 300_000, 2_000)
 
 
 class World:
