@@ -264,7 +264,7 @@ FUNCTIONS: tuple[Function, ...] = (
     Function(
         "results",
         "handlers.results.handler",
-        "says how experiments do, and looks at them every minute",
+        "says how experiments do, and keeps what it sees",
         "burgee-results",
         memory_mb=512,
         timeout_s=30,

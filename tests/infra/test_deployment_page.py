@@ -72,3 +72,17 @@ def test_inf_07_settings_that_make_no_sense_are_refused(tmp_path, text: str, sai
     path.write_text(text)
     with pytest.raises(SettingsError, match=said):
         read_settings(str(path), "prod")
+
+
+def test_doc_03_every_function_and_store_is_in_the_picture() -> None:
+    """A function or a store without a place, or an arrow that the table doesn't have, would be a wrong picture."""
+    from infra.picture import FUNCTION_PLACES, STORES, arrows, draw
+
+    assert FUNCTION_PLACES.keys() == {row.name for row in FUNCTIONS}
+    assert {store for _, store in arrows()} == STORES.keys()
+    told = arrows()
+    assert told["sync", "flags"] == told["events", "events"] == told["mirror", "assignments"] == "wakes"
+    assert (told["flags", "events"], told["flags", "snapshots"]) == ("writes", "reads")
+    assert told["assignments", "assignments"] == told["results", "counters"] == "both"
+    assert ("ingest", "snapshots") not in told
+    assert all(f">{row.name}</text>" in draw() for row in FUNCTIONS)
