@@ -76,6 +76,12 @@ CERTAIN: dict[str, Schedule] = {
         Setting(),
         [*(_put(user) for user in (ADA, BOB, CLEO)), _deliver(3, 0, 0, Fault("s3.PUT", 0, 1, OVERTAKEN))],
     ),
+    # Where a unit begins with a duplicate, its object mustn't be named after that: the successors of an overtaken invocation,
+    # who begin elsewhere, wouldn't look there.
+    "overtaken behind a duplicate": (
+        Setting(),
+        [_put(ADA), _deliver(1), ("again", 0), _put(ADA), _deliver(2, 0, 0, Fault("s3.PUT", 0, 1, OVERTAKEN))],
+    ),
     "the archive fails, and the batch comes again from another place": (
         Setting(limits=(100, 2, 300_000, 2_000)),
         [*(_put(user) for user in (ADA, BOB, CLEO, DAN)), _deliver(4, 0, 2, Fault("s3.PUT", 1, 4, REFUSED)), _deliver(1)],
