@@ -23,7 +23,7 @@ PACKAGES := evaluator config_sync handlers burgee infra
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 
-.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate dialects lint format types asan bundle audit lock ci wheel synth clean
+.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate fleet dialects lint format types asan bundle audit lock ci wheel synth clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,10 @@ bench-events: $(BUILD) ## measure the event processor; writes docs/event-process
 
 dialects: $(FLOORS) ## run every dialect's public suite and time its flag; writes the README's table of dialects
 	@$(PYTHON) -m benchmarks.dialects_report $(ARGS)
+
+fleet: $(BUILD) ## simulate 10,000 Lambdas on one store: writes the result, docs/scale.md and its picture
+	@$(PYTHON) -m benchmarks.simulate_fleet $(ARGS)
+	@$(PYTHON) -m scripts.scale
 
 bench-gate: $(FLOORS) ## hold the budgets of benchmarks/budgets.toml
 	@$(PYTHON) -m benchmarks.gate $(ARGS)
