@@ -95,8 +95,8 @@ def switches() -> str:
         "with both, `BURGEE_LOG_RATE` 1",
     ]
     now = template()
-    lines, traces = ("on" if each else "off" for each in (now.platform_lines, now.traced))
-    return table(head, rows) + f"\nAs deployed (`infra/golden/burgee-prod.json`): Lambda's own lines {lines}, X-Ray {traces}.\n"
+    own, traces = ("on" if each else "off" for each in (now.platform_lines, now.traced))
+    return table(head, rows) + f"\nAs deployed (`infra/golden/burgee-prod.json`): Lambda's own lines {own}, X-Ray {traces}.\n"
 
 
 def own_rate() -> float:
