@@ -115,6 +115,15 @@ def test_doc_04_what_it_refers_to_in_the_runbook_is_there() -> None:
     assert [name for name in named if f"\n## {name}\n" not in runbook] == []
 
 
+def test_doc_04_the_commands_that_it_gives_are_there() -> None:
+    from burgee.cli import _parser
+
+    commands = next(iter(_parser()._subparsers._group_actions)).choices  # type: ignore[union-attr]
+    given = set(re.findall(r"`burgee ([a-z-]+)", PAGE)) - {"up"}
+    assert len(given) > 5
+    assert commands is not None and given <= set(commands)
+
+
 def test_doc_04_its_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)", PAGE):
         assert (ROOT / "docs" / target).is_file(), target
