@@ -78,6 +78,7 @@ leg model make model
 leg conformance make conformance
 leg bench-gate make bench-gate
 leg asan make asan
+leg deployed make deployed
 leg python-3.11 oldest_leg
 
 printf '\n%d s in all. ' "$SECONDS"
