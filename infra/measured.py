@@ -1,0 +1,69 @@
+"""What the cost model takes from the measurements that are committed in benchmarks/results. No CDK here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
+FILES = ("edge", "events", "sync", "sustained")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Milliseconds of a processor, and what waits besides. ``files``: where they come from.
+
+    ``flag_ms``, ``bulk_ms``, ``batch_ms``: a warm round trip of AWS's runtime client with one flag, all of 100, 100 by key;
+    ``runtime_ms``: of it the client's own, with a function that does nothing. ``assignment_ms``: a first one without its call.
+    ``event_batch_ms``: the event processor's ``event_records`` events with botocore, ``event_calls`` its calls when warm,
+    ``event_wall_ms`` the median as it was, calls of 5 ms and other work on the machine included.
+    ``sync_ms``: reading and compiling 5,000 flags that haven't changed.
+    """
+
+    files: tuple[str, ...]
+    runtime_ms: float
+    flag_ms: float
+    bulk_ms: float
+    batch_ms: float
+    assignment_ms: float
+    event_batch_ms: float
+    event_calls: int
+    event_wall_ms: float
+    event_records: int
+    sync_ms: float
+    resident_mb: float
+    sync_peak_mb: float
+
+
+def measured(results: Path = RESULTS) -> Measured:
+    """The committed figures. Raises ValueError when a kind has no file or more than one."""
+    found: dict[str, Any] = {}
+    names = []
+    for kind in FILES:
+        paths = sorted(results.glob(f"{kind}-*.json"))
+        if len(paths) != 1:
+            raise ValueError(f"there are {len(paths)} results of {kind}, and the model needs one")
+        names.append(paths[0].name)
+        found[kind] = json.loads(paths[0].read_text(encoding="utf-8"))
+    edge, paired = found["edge"]["edge"]["pipe"]["latency"], found["edge"]["load"]["paired"]
+    # Between two calls the runtime client takes the caches: what the handler then takes, over what it takes in a loop.
+    woken = paired["over no-op us"] / edge["POST one flag"]["p50 us"]
+    assignment, events, sync = found["edge"]["assignment"], found["events"]["events"], found["sync"]["sync"]
+    records = events["records"]
+    return Measured(
+        files=tuple(names),
+        runtime_ms=paired["no-op p50 us"] / 1e3,
+        flag_ms=paired["one flag p50 us"] / 1e3,
+        bulk_ms=(paired["no-op p50 us"] + woken * edge["OFREP bulk, 100 flags"]["p50 us"]) / 1e3,
+        batch_ms=(paired["no-op p50 us"] + woken * edge["batch of 100 keys"]["p50 us"]) / 1e3,
+        assignment_ms=(paired["no-op p50 us"] + assignment["over a bare call p50 us"]) / 1e3,
+        event_batch_ms=records * events["own"]["us with botocore"] / 1e3,
+        event_calls=sum(events["calls"]["warm"][kind] for kind in ("writes", "reads", "puts")),
+        event_wall_ms=events["latency"]["p50 ms"],
+        event_records=records,
+        sync_ms=(sync["read cpu s"] + sync["unchanged compile and publish s"]) * 1e3,
+        resident_mb=found["edge"]["edge"]["soak"]["resident MB after"],
+        sync_peak_mb=sync["peak MB"],
+    )
