@@ -13,8 +13,8 @@ class Stage:
 
     ``keeps``: stores outlive the stack, and can't be deleted by mistake. ``log_days``, ``archive_days`` (None: for ever),
     ``stream_hours``: retention. ``warm``: sandboxes that are always ready, of each provisioned function. ``share``: of the
-    functions' reserved concurrency. ``canary``: new versions get a tenth of the traffic for five minutes, and go back when an
-    alarm comes. ``budget_usd``: a month's.
+    functions' reserved concurrency. ``canary``: new versions get a tenth of the traffic for a quarter of an hour,
+    and go back when an alarm comes. ``budget_usd``: a month's.
     """
 
     name: str

@@ -100,6 +100,8 @@ def test_pip_02_a_canary_is_taken_back_for_errors_and_for_latency() -> None:
     guards = {(alarm.guards, alarm.name.rpartition("-")[2]) for alarm in ALARMS if alarm.guards}
     assert {(name, kind) for name in ("flags", "assignments") for kind in ("errors", "latency")} <= guards
     assert {name for name, _ in guards} == {row.name for row in FUNCTIONS}
+    longest = max(alarm.period_s * alarm.periods for alarm in ALARMS if alarm.guards)
+    assert longest <= 15 * 60 / 3, "an alarm must come while the canary still is one"
 
 
 def test_mon_03_limits_are_those_of_the_runbook() -> None:
