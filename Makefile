@@ -23,7 +23,7 @@ PACKAGES := evaluator config_sync handlers burgee infra
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 
-.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate dialects lint format types asan bundle lock ci wheel synth deployed clean
+.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate fleet dialects lint format types asan bundle audit lock ci wheel synth deployed clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,10 @@ bench-events: $(BUILD) ## measure the event processor; writes docs/event-process
 dialects: $(FLOORS) ## run every dialect's public suite and time its flag; writes the README's table of dialects
 	@$(PYTHON) -m benchmarks.dialects_report $(ARGS)
 
+fleet: $(BUILD) ## simulate 10,000 Lambdas on one store: writes the result, docs/scale.md and its picture
+	@$(PYTHON) -m benchmarks.simulate_fleet $(ARGS)
+	@$(PYTHON) -m scripts.scale
+
 bench-gate: $(FLOORS) ## hold the budgets of benchmarks/budgets.toml
 	@$(PYTHON) -m benchmarks.gate $(ARGS)
 
@@ -117,6 +121,9 @@ $(TOOLS)/.made: locks/bundle.txt scripts/tools.sh
 
 bundle: $(TOOLS)/.made ## every Lambda function's zip for arm64 into build/bundles: docs/bundles.md
 	@$(TOOLS)/bin/python -m scripts.bundle $(ARGS)
+
+audit: $(TOOLS)/.made ## what bundles ship and what builds them, looked up among known vulnerabilities; asks the network
+	@for lock in locks/*.txt; do $(TOOLS)/bin/python -m pip_audit --strict --progress-spinner off --disable-pip --require-hashes --requirement $$lock $(ARGS) || exit 1; done
 
 lock: $(TOOLS)/.made ## pin what bundles ship and what builds them, with hashes; ARGS=--upgrade takes the newest
 	@$(TOOLS)/bin/python -m scripts.lock $(ARGS)

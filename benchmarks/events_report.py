@@ -31,7 +31,7 @@ def markdown(report: Report) -> str:
         "|---|---|---|",
         f"| a batch, {found['call ms']:g} ms for each call of AWS | p50 {slow['p50 ms']:.0f} ms, p99 {slow['p99 ms']:.0f} ms "
         f"| p99 < {bars['p99 ms']:g} ms |",
-        f"| the same, processor time and calls alone | p99 {slow['p99 ms of processor time']:.0f} ms | |",
+        f"| the same, its processor time and the calls alone | p99 {slow['p99 ms of processor time']:.0f} ms | |",
         f"| the same, a container's first | {slow['first ms']:.0f} ms | |",
         f"| the processor's own time, calls of AWS free | {own['us']:.1f} µs an event, {own['events/s']:,.0f} events/s "
         f"| ≥ {bars['events/s']:,.0f} events/s |",

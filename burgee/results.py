@@ -88,9 +88,9 @@ def _from_url(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def _get(place: str, query: dict[str, str]) -> bytes:
     url = f"{place}?{urllib.parse.urlencode(query)}" if query else place
     key = os.environ.get(API_KEY)
-    request = urllib.request.Request(url, headers={"x-api-key": key} if key else {})
+    request = urllib.request.Request(url, headers={"x-api-key": key} if key else {})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
             found: bytes = answer.read(MAX_ANSWER_BYTES)
             return found
     except urllib.error.HTTPError as error:

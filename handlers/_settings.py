@@ -21,7 +21,7 @@ STALE_MS = 60_000
 MAX_BYTES = 64 * 1024 * 1024
 LONGEST_MS = 24 * 60 * 60 * 1000
 PUBLIC_KEY_BYTES = 32
-SCRATCH = "/tmp" + "/burgee"  # the one directory that a Lambda may write to
+SCRATCH = "/tmp" + "/burgee"  # the one directory that a Lambda may write to  # noqa: S108
 
 
 class Settings:

@@ -196,7 +196,7 @@ class Functions(Construct):
         )
 
     def guard(self, watch: Watch) -> None:
-        """New versions get a tenth of the traffic for a quarter of an hour; an alarm takes them back (requirement PIP-02)."""
+        """New versions get a tenth of the traffic for ten minutes; an alarm takes them back (requirement PIP-02)."""
         if not self.stage.canary:
             return
         application = codedeploy.LambdaApplication(self, "Releases")
@@ -208,7 +208,7 @@ class Functions(Construct):
                 application=application,
                 alias=self.aliases[row.name],
                 role=role,
-                deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_15_MINUTES,
+                deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_10_MINUTES,
                 alarms=watch.guards(row.name),
                 auto_rollback=codedeploy.AutoRollbackConfig(
                     failed_deployment=True, stopped_deployment=True, deployment_in_alarm=True

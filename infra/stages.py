@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CANARY_MINUTES = 10
+"""For so long a new version has a tenth of the users: an alarm looks at five minutes, and CloudWatch needs some more."""
 BURSTS = 2  # the least concurrency that a function has anywhere
 
 
@@ -13,8 +15,8 @@ class Stage:
 
     ``keeps``: stores outlive the stack, and can't be deleted by mistake. ``log_days``, ``archive_days`` (None: for ever),
     ``stream_hours``: retention. ``warm``: sandboxes that are always ready, of each provisioned function. ``share``: of the
-    functions' reserved concurrency. ``canary``: new versions get a tenth of the traffic for a quarter of an hour,
-    and go back when an alarm comes. ``budget_usd``: a month's.
+    functions' reserved concurrency. ``canary``: new versions get a tenth of the traffic for ten minutes, and go back when an
+    alarm comes. ``budget_usd``: a month's.
     """
 
     name: str

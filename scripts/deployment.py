@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.alarms import ALARMS, Alarm
 from infra.functions import FUNCTIONS, Function, Given, Needs, Ref
 from infra.picture import draw
-from infra.stages import STAGES
+from infra.stages import CANARY_MINUTES, STAGES
 from infra.stores import BUCKETS, QUEUES, TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +49,7 @@ def stages() -> Iterator[str]:
     for stage in STAGES.values():
         kept = "kept, protected" if stage.keeps else "go with the stack"
         archive = "for ever" if stage.archive_days is None else f"{stage.archive_days} days"
-        canary = "canary: 10 % for 15 minutes" if stage.canary else "at once"
+        canary = f"canary: 10 % for {CANARY_MINUTES} minutes" if stage.canary else "at once"
         yield (
             f"| `{stage.name}` | {kept} | {stage.log_days} days | {archive} | {stage.stream_hours} h | {stage.warm} "
             f"| {stage.share:.0%} of the table's | {canary} | ${stage.budget_usd} a month |"

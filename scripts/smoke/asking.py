@@ -107,7 +107,7 @@ class Platform:
         url = self.url(function) + path
         if function in self.signed and with_key:
             sent |= _signature(method, url, data or b"", sent)
-        answer = _answer(line, _opener(url), Request(url, data, sent, method=method), seconds)
+        answer = _answer(line, _opener(url), Request(url, data, sent, method=method), seconds)  # noqa: S310
         self.answers.append(answer)
         return answer
 

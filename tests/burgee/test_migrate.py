@@ -93,7 +93,7 @@ def test_a_writer_needs_no_more_than_rows(url: str, connection: Connection) -> N
     """The rights that docs/assignment-mirror.md gives the function's role are enough, and it can't change the tables."""
     from handlers._mirror_rows import Writing, writing_of
     from handlers._mirror_tables import write
-    from handlers._stream import decode
+    from handlers._stream_dynamodb import decode
     from tests.handlers.streams import item, record
 
     migrate(connection, migrations())

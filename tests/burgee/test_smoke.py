@@ -145,6 +145,13 @@ def test_pip_02_its_answer_as_json(up: Up, capsys: pytest.CaptureFixture[str]) -
     }
 
 
+def test_doc_05_the_page_lists_every_check() -> None:
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    section = page[page.index("## 8. The smoke test") : page.index("## 9.")]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert [name.strip("` ") for row in rows for name in row.split(",")] == list(CHECKS)
+
+
 # --- broken ---------------------------------------------------------------------------------------------------------------
 
 

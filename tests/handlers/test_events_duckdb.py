@@ -11,6 +11,7 @@ import pytest
 
 from tests.architecture.imports import ROOT
 from tests.handlers.processing import EXPERIMENT, NOW, World, event, world
+from tests.handlers.streams import Context
 
 __all__ = ["world"]
 
@@ -44,7 +45,7 @@ def archive(world: World, tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
     sent: list[dict[str, Any]] = []
     for number in range(300):
         variant = VARIANTS[number % 2]
-        made = event(number, f"{variant}-{number % 40}", NOW - number * 400, event_type="view" if number % 3 else "purchase")
+        made = event(number, f"{variant}-{number % 40}", NOW - number * 80, event_type="view" if number % 3 else "purchase")
         if number % 3 == 0:
             made["properties"] = {"revenue": number / 4, "items": [{"sku": "a\nb", "n": number}]}
         sent.append(made | {"variant": variant})
@@ -54,7 +55,7 @@ def archive(world: World, tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
     wire = [{name: value for name, value in made.items() if name != "variant"} for made in sent]
     for start in range(0, 300, 100):
         batch = [*wire[start : start + 100], wire[start], stranger, late]
-        assert not world.run(world.records(batch, first=start * 1_000 + 1))["batchItemFailures"]
+        assert not world.run(world.records(batch, first=start * 1_000 + 1), Context(600))["batchItemFailures"]
     download(world, tmp_path)
     return tmp_path, sent
 

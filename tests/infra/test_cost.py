@@ -164,7 +164,7 @@ def test_cst_07_writing_every_line_would_cost_more_than_computing() -> None:
     assert lines[1] < lines[0] / 20
 
 
-def test_agg_10_a_counter_is_written_whole_in_a_transaction() -> None:
+def test_agg_11_a_counter_is_written_whole_in_a_transaction() -> None:
     assert transaction_units(1) == 2
     assert transaction_units(1_024) == 2
     assert transaction_units(1_025) == 4

@@ -11,7 +11,7 @@ from infra import golden
 from infra.functions import FUNCTIONS, LAKE, SNAPSHOTS, Function, Given, Ref
 from infra.making_functions import ALIAS, LIST_STREAMS, NETWORK, NO_RESOURCE
 from infra.making_lake import columns
-from infra.stages import DEV, PROD, STAGES, Stage
+from infra.stages import CANARY_MINUTES, DEV, PROD, STAGES, Stage
 from infra.stores import QUEUES, TABLES
 from tests.infra.conftest import Assembly
 
@@ -268,7 +268,7 @@ def test_pip_02_new_versions_go_live_by_a_canary(templates: dict[str, Template],
     groups = template.of("AWS::CodeDeploy::DeploymentGroup")
     assert len(groups) == (len(template.of("AWS::Lambda::Function")) if stage.canary else 0)
     for each in groups.values():
-        assert each["Properties"]["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent15Minutes"
+        assert each["Properties"]["DeploymentConfigName"] == f"CodeDeployDefault.LambdaCanary10Percent{CANARY_MINUTES}Minutes"
         rollback = each["Properties"]["AutoRollbackConfiguration"]
         assert "DEPLOYMENT_STOP_ON_ALARM" in rollback["Events"]
         alarms = each["Properties"]["AlarmConfiguration"]
