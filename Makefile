@@ -23,7 +23,7 @@ PACKAGES := evaluator config_sync handlers burgee infra
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 
-.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate fleet dialects lint format types asan bundle audit lock ci wheel synth deployed clean
+.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate fleet cost dialects lint format types asan bundle audit lock ci wheel synth deployed clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,10 @@ dialects: $(FLOORS) ## run every dialect's public suite and time its flag; write
 
 fleet: $(BUILD) ## simulate 10,000 Lambdas on one store: writes the result, docs/scale.md and its picture
 	@$(PYTHON) -m benchmarks.simulate_fleet $(ARGS)
+	@$(PYTHON) -m scripts.scale
+
+cost: $(BUILD) ## docs/cost.md and docs/scale.md anew: after a measurement, a change of infra/ or of a price
+	@$(PYTHON) -m scripts.cost
 	@$(PYTHON) -m scripts.scale
 
 bench-gate: $(FLOORS) ## hold the budgets of benchmarks/budgets.toml
