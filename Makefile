@@ -23,7 +23,7 @@ PACKAGES := evaluator config_sync handlers burgee infra
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 
-.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate fleet cost dialects lint format types asan bundle audit lock ci wheel synth clean
+.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate fleet cost dialects lint format types asan bundle audit lock ci wheel synth deployed clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -137,6 +137,15 @@ wheel: $(SETUP) ## a wheel in dist/
 
 synth: $(SETUP) ## the CloudFormation templates, offline, with cdk-nag and cfn-lint; writes infra/golden
 	@$(PYTHON) -m infra.golden
+
+MINISTACK := build/ministack
+
+$(MINISTACK)/bin/ministack: $(SETUP)
+	@$(PYTHON) -m venv --clear $(MINISTACK)
+	@$(MINISTACK)/bin/python -m pip install --quiet --disable-pip-version-check 'ministack>=1.5.33,<1.6'
+
+deployed: $(BUILD) $(MINISTACK)/bin/ministack ## the template created for real on an AWS of this machine, and its URLs asked
+	@$(PYTHON) -m pytest -q tests/infra/test_deployed.py $(ARGS)
 
 ci: ## all of it, as .ci/run does
 	@scripts/ci.sh
