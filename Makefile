@@ -23,11 +23,7 @@ PACKAGES := evaluator config_sync handlers burgee infra
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 
-<<<<<<< HEAD
-.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate dialects lint format types asan bundle arm64 wheels audit lock ci wheel synth clean
-=======
-.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate fleet dialects lint format types asan bundle audit lock ci wheel synth clean
->>>>>>> main
+.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate fleet cost dialects lint format types asan bundle arm64 wheels audit lock ci wheel synth deployed clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +97,10 @@ fleet: $(BUILD) ## simulate 10,000 Lambdas on one store: writes the result, docs
 	@$(PYTHON) -m benchmarks.simulate_fleet $(ARGS)
 	@$(PYTHON) -m scripts.scale
 
+cost: $(BUILD) ## docs/cost.md and docs/scale.md anew: after a measurement, a change of infra/ or of a price
+	@$(PYTHON) -m scripts.cost
+	@$(PYTHON) -m scripts.scale
+
 bench-gate: $(FLOORS) ## hold the budgets of benchmarks/budgets.toml
 	@$(PYTHON) -m benchmarks.gate $(ARGS)
 
@@ -126,7 +126,6 @@ $(TOOLS)/.made: locks/bundle.txt scripts/tools.sh
 bundle: $(TOOLS)/.made ## every Lambda function's zip for arm64 into build/bundles: docs/bundles.md
 	@$(TOOLS)/bin/python -m scripts.bundle $(ARGS)
 
-<<<<<<< HEAD
 arm64: $(BUILD) bundle ## the arm64 bundles on an arm64 Python, under qemu: golden cases, parity, hashes, every import
 	@scripts/arm64.sh $(VENV)
 
@@ -135,10 +134,6 @@ wheels: $(TOOLS)/.made ## manylinux wheels and an sdist into build/dist, and the
 
 audit: $(TOOLS)/.made ## look the locked versions up among known vulnerabilities
 	@$(TOOLS)/bin/python -m scripts.audit
-=======
-audit: $(TOOLS)/.made ## what bundles ship and what builds them, looked up among known vulnerabilities; asks the network
-	@for lock in locks/*.txt; do $(TOOLS)/bin/python -m pip_audit --strict --progress-spinner off --disable-pip --require-hashes --requirement $$lock $(ARGS) || exit 1; done
->>>>>>> main
 
 lock: $(TOOLS)/.made ## pin what bundles ship and what builds them, with hashes; ARGS=--upgrade takes the newest
 	@$(TOOLS)/bin/python -m scripts.lock $(ARGS)
@@ -148,6 +143,15 @@ wheel: $(SETUP) ## a wheel in dist/
 
 synth: $(SETUP) ## the CloudFormation templates, offline, with cdk-nag and cfn-lint; writes infra/golden
 	@$(PYTHON) -m infra.golden
+
+MINISTACK := build/ministack
+
+$(MINISTACK)/bin/ministack: $(SETUP)
+	@$(PYTHON) -m venv --clear $(MINISTACK)
+	@$(MINISTACK)/bin/python -m pip install --quiet --disable-pip-version-check 'ministack>=1.5.33,<1.6'
+
+deployed: $(BUILD) $(MINISTACK)/bin/ministack ## the template created for real on an AWS of this machine, and its URLs asked
+	@$(PYTHON) -m pytest -q tests/infra/test_deployed.py $(ARGS)
 
 ci: ## all of it, as .ci/run does
 	@scripts/ci.sh

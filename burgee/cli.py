@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from burgee import bundle, commands, convert, diff, redrive, releases, replay, results, simulate
+from burgee import bundle, commands, convert, diff, redrive, releases, replay, results, shadow, simulate
 from burgee.project import add_dialect
 from burgee.trouble import Trouble
 
@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compiler_commands(add)
     _add_question_commands(add)
     diff.add_command(add)
+    shadow.add_command(add)
     convert.add_command(add)
     bundle.add_command(add)
     _add_serve(add)

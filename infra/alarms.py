@@ -79,7 +79,6 @@ def _of_every(row: Function) -> Iterator[Alarm]:
         (asked, failed, answered) if row.url else (asked, failed),
         ERROR_PERCENT,
         expression=f"100 * (failed{' + FILL(answered, 0)' if row.url else ''}) / asked",
-        needed=5 if row.url else 3,
         guards=name,
         optional=optional,
     )

@@ -13,7 +13,7 @@ from math import ceil
 from handlers import _sketches
 from handlers._counters import WINDOWS
 from infra.functions import FUNCTIONS, Function, function
-from infra.measured import Measured, measured
+from infra.measured import Measured, measured, template
 from infra.prices import Prices, prices
 from infra.stages import PROD, Stage
 
@@ -57,15 +57,15 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """How functions are deployed, as far as it costs something. The defaults are infra/functions.py's.
+    """How functions are deployed, as far as it costs something. The defaults are those of the table and the golden template.
 
     ``log_rate``: BURGEE_LOG_RATE; ``platform_lines``: whether Lambda's START, END and REPORT are kept; ``traced``: X-Ray;
     ``tracked``: the share of users whose evaluations become events; ``x86``, ``memory_mb``, ``extra_ms``: for comparisons.
     """
 
     log_rate: float = 0.01
-    platform_lines: bool = True
-    traced: bool = True
+    platform_lines: bool = field(default_factory=lambda: template().platform_lines)
+    traced: bool = field(default_factory=lambda: template().traced)
     tracked: float = field(default_factory=lambda: prices().given("tracked"))
     x86: bool = False
     memory_mb: int | None = None
@@ -94,7 +94,7 @@ class Model:
         """The function's memory, unless a comparison has another."""
         return self.deployed.memory_mb or row.memory_mb
 
-    def billed_ms(self, processor_ms: float, waits_ms: float, memory_mb: int) -> int:
+    def billed_ms(self, processor_ms: float, waits_ms: float, memory_mb: float) -> int:
         """What Lambda bills for a request: waiting as it is, a processor's time by the share of one that the memory brings."""
         share = min(1.0, memory_mb / self.prices.at_most("lambda-cpu-mb"))
         return max(1, ceil(waits_ms + processor_ms * self.prices.given("slower") / share + self.deployed.extra_ms))
@@ -289,6 +289,7 @@ class Model:
     def standing(self) -> Bill:
         """What a platform costs that nobody asks."""
         given, kind = self.prices.given, "lambda-x86-provisioned" if self.deployed.x86 else "lambda-arm64-provisioned"
+        there = template()
         warm = sum(self.stage.warm * self.memory_mb(row) / KB for row in FUNCTIONS if row.start == "provisioned")
         minutes = SECONDS / 60
         sync, results = function("sync"), function("results")
@@ -300,8 +301,9 @@ class Model:
             self.line("DynamoDB", "reads of the schedules", minutes * (given("looked-at-units") + 400), "dynamodb-reads"),
             self.line("Kinesis", "the stream", HOURS, "kinesis-stream"),
             self.line("CloudWatch", "metrics", given("metrics"), "metrics"),
-            self.line("CloudWatch", "alarms", given("alarms"), "alarms"),
-            self.line("CloudWatch", "dashboards", given("dashboards"), "dashboards"),
+            self.line("CloudWatch", "metrics that alarms look at", there.alarms, "alarms"),
+            self.line("CloudWatch", "dashboards", there.dashboards, "dashboards"),
+            self.line("KMS", "keys of our own", there.keys, "keys"),
         ]
         return Bill("standing", tuple(lines))
 

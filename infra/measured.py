@@ -1,13 +1,15 @@
-"""What the cost model takes from the measurements that are committed in benchmarks/results. No CDK here."""
+"""What the cost model takes from what is committed: measurements (benchmarks/results) and the golden template. No CDK here."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
+TEMPLATE = Path(__file__).parent / "golden" / "burgee-prod.json"
 FILES = ("edge", "events", "sync", "sustained")
 
 
@@ -66,4 +68,37 @@ def measured(results: Path = RESULTS) -> Measured:
         sync_ms=(sync["read cpu s"] + sync["unchanged compile and publish s"]) * 1e3,
         resident_mb=found["edge"]["edge"]["soak"]["resident MB after"],
         sync_peak_mb=sync["peak MB"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What in production costs by being there. ``alarms`` counts the metrics that they look at, as their bill does.
+
+    ``traced``: whether functions trace whatever comes; ``platform_lines``: whether Lambda's START, END and REPORT are logged.
+    """
+
+    alarms: int
+    dashboards: int
+    keys: int
+    traced: bool
+    platform_lines: bool
+
+
+@cache
+def template(path: Path = TEMPLATE) -> Template:
+    """Read from the golden template, so that a change of the infrastructure is a change of the bill."""
+    found = list(json.loads(path.read_text(encoding="utf-8"))["Resources"].values())
+
+    def of(kind: str) -> list[dict[str, Any]]:
+        return [each["Properties"] for each in found if each["Type"] == f"AWS::{kind}"]
+
+    functions = of("Lambda::Function")
+    quiet = ("WARN", "ERROR", "FATAL")
+    return Template(
+        alarms=sum(max(1, sum("MetricStat" in each for each in row.get("Metrics", ()))) for row in of("CloudWatch::Alarm")),
+        dashboards=len(of("CloudWatch::Dashboard")),
+        keys=len(of("KMS::Key")),
+        traced=any(row.get("TracingConfig", {}).get("Mode") == "Active" for row in functions),
+        platform_lines=any(row.get("LoggingConfig", {}).get("SystemLogLevel") not in quiet for row in functions),
     )

@@ -100,7 +100,7 @@ def arrows() -> dict[tuple[str, str], Verb]:
             elif any(sign in action for action in need.actions for sign in _WRITES):
                 verb = "both" if any(":Get" in action or ":Query" in action for action in need.actions) else "writes"
             before = found.get(pair)
-            found[pair] = verb if before in (None, "reads") or verb in ("wakes", "both") else before or verb
+            found[pair] = verb if before is None or before == "reads" or verb in ("wakes", "both") else before
     return found
 
 

@@ -87,6 +87,7 @@ leg bench-gate make bench-gate
 leg asan make asan
 leg arm64 make arm64 ARGS=--again
 leg wheels make wheels
+leg deployed make deployed
 leg python-3.11 older_leg 3.11
 # Only by name: the oldest and the newest leave little for it to find, and it takes as long as they do.
 if named python-3.12; then leg python-3.12 older_leg 3.12; fi

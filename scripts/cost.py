@@ -4,13 +4,13 @@ import json
 
 from infra.baseline import always_on, break_even, fast_function, functions_usd, memory_row, share_saved, slow_function, tracking
 from infra.cost import LAMBDA, SECONDS, Bill, Deployed, Model, saving, transaction_units
-from infra.measured import RESULTS
+from infra.measured import RESULTS, template
 from infra.prices import prices
 from scripts.pages import ROOT, filled, table
 
 PAGE = ROOT / "docs" / "cost.md"
 SIZES = ((1e6, "1 M"), (100e6, "100 M"), (10e9, "10 B"))
-SERVICES = (LAMBDA, "CloudWatch", "X-Ray", "Kinesis", "DynamoDB", "S3", "transfer")
+SERVICES = (LAMBDA, "CloudWatch", "X-Ray", "Kinesis", "DynamoDB", "S3", "transfer", "KMS")
 HUNDRED_MILLION = 100e6
 TRACKED_RATE = 20_000  # requests a second (requirement CST-05)
 
@@ -82,20 +82,21 @@ def switches() -> str:
     rows = []
     for size, name in SIZES:
         cells = [name]
-        for deployed in (Deployed(), Deployed(platform_lines=False), Deployed(traced=False), Deployed(False, False, False)):
-            changed = Deployed(log_rate=0.01, platform_lines=deployed.platform_lines, traced=deployed.traced)
-            cells.append(usd(Model(changed).single(size).usd()))
-        cells.append(usd(Model(Deployed(log_rate=1)).single(size).usd()))
+        for lines, traced in ((True, True), (False, True), (True, False), (False, False)):
+            cells.append(usd(Model(Deployed(platform_lines=lines, traced=traced)).single(size).usd()))
+        cells.append(usd(Model(Deployed(log_rate=1, platform_lines=True, traced=True)).single(size).usd()))
         rows.append(cells)
     head = [
         "evaluations a month",
-        "as deployed",
+        "with both",
         "no START, END, REPORT",
         "no X-Ray",
         "neither",
-        "as deployed, `BURGEE_LOG_RATE` 1",
+        "with both, `BURGEE_LOG_RATE` 1",
     ]
-    return table(head, rows)
+    now = template()
+    own, traces = ("on" if each else "off" for each in (now.platform_lines, now.traced))
+    return table(head, rows) + f"\nAs deployed (`infra/golden/burgee-prod.json`): Lambda's own lines {own}, X-Ray {traces}.\n"
 
 
 def own_rate() -> float:

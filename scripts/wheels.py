@@ -41,7 +41,19 @@ def wheel(machine: str) -> Path:
     build(tree(place / "src"), "--wheel", built, environment(machine))
     (raw,) = built.glob("*.whl")
     # `auto`: another machine's names can't be asked for, but it finds out which it is itself. It runs patchelf by its name.
-    command = [sys.executable, "-m", "auditwheel", "repair", "--plat", "auto", "--wheel-dir", str(place / "named"), str(raw)]
+    command = [
+        sys.executable,
+        "-m",
+        "auditwheel",
+        "repair",
+        "--plat",
+        "auto",
+        "-z",
+        "9",
+        "--wheel-dir",
+        str(place / "named"),
+        str(raw),
+    ]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     run(command, place, {**os.environ, "PATH": path}, place / "auditwheel.log")
     (named,) = (place / "named").glob("*.whl")

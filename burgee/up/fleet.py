@@ -18,6 +18,8 @@ CHANGES = Settings(
     maximum_retry_attempts=10,
     poll_seconds=0.2,
 )
+# Where a table is copied nothing may be passed over, and nothing given up: the database comes back.
+COPIES = CHANGES._replace(starting_position="TRIM_HORIZON", bisect_batch_on_function_error=True, maximum_retry_attempts=-1)
 # Of events there are many, and nobody waits: larger batches cost less. What fails is halved until the record that does it is
 # alone, and given up in the end, so that a shard never stands still.
 EVENTS = Settings(
@@ -75,13 +77,13 @@ def deployed(made: Resources, refresh_ms: int, database: str) -> dict[str, Deplo
         "DLQ_BUCKET": resources.EVENTS_BUCKET,
     }
     found = {
-        "flags": Deployed("handlers.flags.handler", 5, 256, 8, edge),
-        "assignments": Deployed("handlers.assignments.handler", 5, 256, 8, assigning),
-        "ingest": Deployed("handlers.ingest.handler", 10, 256, 8, streaming),
+        "flags": Deployed("handlers.flags.handler", 5, 512, 8, edge),
+        "assignments": Deployed("handlers.assignments.handler", 5, 512, 8, assigning),
+        "ingest": Deployed("handlers.ingest.handler", 10, 512, 8, streaming),
         "events": Deployed("handlers.events.handler", 60, 1024, resources.SHARDS * 2, counting),
         "results": Deployed("handlers.results.handler", 30, 512, 2, {"DYNAMODB_TABLE": resources.COUNTERS}, warm=False),
         # One sandbox is enough for the sync: whatever changes meanwhile is in its next reading.
-        "sync": Deployed("handlers.sync.handler", 60, 512, 1, {}),
+        "sync": Deployed("handlers.sync.handler", 60, 1769, 1, {}),
     }
     if database:
         mirroring = {"DATABASE_URL": database, "DLQ_URL": made.queues[resources.MIRROR_FAILURES]}
@@ -110,5 +112,5 @@ def sources(cloud: Cloud, made: Resources, with_mirror: bool) -> Iterator[Source
         yield Source(section, stream, "sync", CHANGES, resources.SYNC_FAILURES)
     if with_mirror:
         stream = DynamoDBStream(cloud.streams, made.streams[resources.ASSIGNMENTS])
-        yield Source("assignments", stream, "mirror", CHANGES, resources.MIRROR_FAILURES)
+        yield Source("assignments", stream, "mirror", COPIES, resources.MIRROR_FAILURES)
     yield Source("events", KinesisStream(cloud.kinesis, made.events), "events", EVENTS, resources.EVENTS_FAILURES)

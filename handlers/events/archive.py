@@ -153,32 +153,38 @@ def objects(entries: Iterable[Entry], dropped: Iterable[Entry], lane: str) -> li
     """The objects of one unit, in the order of their keys.
 
     ``entries``: what is archived, quarantined ones included, in the stream's order; a ``line`` that is missing is made.
-    ``dropped``: the unit's duplicates. They have a say in the keys, because which of two is the duplicate depends on where a
-    batch begins. ``lane``: stream and shard.
+    ``dropped``: the unit's duplicates. They have no say in the keys, or else an invocation that was overtaken could write under
+    a key that its successors, who begin elsewhere, don't look at. Only an event without a time of its own may have been new in
+    an earlier attempt: another lane has counted it since. What that attempt named after it is deleted. ``lane``: stream and
+    shard.
     """
     hours: dict[tuple[str, int], _Hour] = {}
     for entry in entries:
-        hour = _hour(hours, entry)
+        where = _where(entry)
+        hour = hours.get(where)
+        if hour is None:
+            hour = hours[where] = _Hour(entry)
         hour.lines.append(entry.line or line(entry))
         hour.last = entry.sequence
-    for entry in dropped:
-        hour = _hour(hours, entry)
-        if entry.place < hour.place:
-            hour.first, hour.place = entry.sequence, entry.place
     name = lane.replace("/", "-")
-    made = []
-    for (prefix, at), hour in hours.items():
-        body = _packed(hour.lines) if hour.lines else None
-        made.append(Object(f"{prefix}{_partition(at)}/events_{name}-{hour.first}.json.gz", body, len(hour.lines), hour.last))
+    made = [
+        Object(_key(where, name, hour.first), _packed(hour.lines), len(hour.lines), hour.last) for where, hour in hours.items()
+    ]
+    for entry in dropped:
+        where = _where(entry)
+        if not entry.dated and (where not in hours or entry.place < hours[where].place):
+            made.append(Object(_key(where, name, entry.sequence), None, 0, entry.sequence))
     return sorted(made)
 
 
-def _hour(hours: dict[tuple[str, int], _Hour], entry: Entry) -> _Hour:
-    where = (ERRORS, entry.arrived_ms // HOUR_MS) if entry.why else ("", entry.at_ms // HOUR_MS)
-    found = hours.get(where)
-    if found is None:
-        found = hours[where] = _Hour(entry)
-    return found
+def _where(entry: Entry) -> tuple[str, int]:
+    """The prefix and the hour."""
+    return (ERRORS, entry.arrived_ms // HOUR_MS) if entry.why else ("", entry.at_ms // HOUR_MS)
+
+
+def _key(where: tuple[str, int], lane: str, first: str) -> str:
+    prefix, at = where
+    return f"{prefix}{_partition(at)}/events_{lane}-{first}.json.gz"
 
 
 @lru_cache(1_024)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra import baseline
-from infra.cost import GB, LAMBDA, SECONDS, Deployed, Model, saving, sketch_bytes, transaction_units
+from infra.cost import GB, LAMBDA, SECONDS, Bill, Deployed, Model, saving, sketch_bytes, transaction_units
 from infra.functions import FUNCTIONS, function
-from infra.measured import measured
+from infra.measured import measured, template
 from infra.prices import Price, prices
 from infra.stages import DEV, PROD
 from scripts import cost as page
@@ -39,9 +39,10 @@ def test_cst_01_every_service_is_listed_apart_with_its_price() -> None:
 
 def test_cst_01_every_price_limit_and_assumption_says_where_it_is_from() -> None:
     known = prices()
-    for row in (*known.price.values(), *known.limit.values()):
-        assert row.source.startswith("https://")
-        assert len(row.date) == 7
+    dated = [(row.source, row.date) for row in known.price.values()] + [(row.source, row.date) for row in known.limit.values()]
+    for source, date in dated:
+        assert source.startswith("https://")
+        assert len(date) == 7
     assert all(row.what for row in known.assumption.values())
     used = {line.price for bill in _all_bills() for line in bill.lines}
     compared = {"lambda-x86", "lambda-x86-provisioned", "kinesis-shard", "kinesis-put", "s3-express-get", "logs-kept", "sqs"}
@@ -49,7 +50,7 @@ def test_cst_01_every_price_limit_and_assumption_says_where_it_is_from() -> None
     assert set(known.price) - used == compared
 
 
-def _all_bills() -> list:  # type: ignore[type-arg]
+def _all_bills() -> list[Bill]:
     model = Model()
     size = HUNDRED_MILLION
     return [
@@ -76,7 +77,7 @@ def test_cst_01_a_request_is_its_fee_and_its_milliseconds() -> None:
 def test_cst_01_milliseconds_are_billed_whole_by_the_share_of_a_processor(
     processor: float, waits: float, memory: float, billed: int
 ) -> None:
-    assert Model().billed_ms(processor, waits, memory) == billed  # type: ignore[arg-type]
+    assert Model().billed_ms(processor, waits, memory) == billed
 
 
 def test_cst_01_a_slower_function_costs_more() -> None:
@@ -178,6 +179,23 @@ def test_agg_11_a_counter_is_written_whole_in_a_transaction() -> None:
 def test_cst_01_results_that_are_missing_are_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="results of edge"):
         measured(tmp_path)
+
+
+def test_cst_01_what_is_deployed_is_read_from_the_golden_template(tmp_path: Path) -> None:
+    """So that a function that logs or traces more, or another alarm, is a higher bill in the same commit."""
+    function_of = {"Type": "AWS::Lambda::Function", "Properties": {"LoggingConfig": {"SystemLogLevel": "WARN"}}}
+    math = {"Metrics": [{"Expression": "a / b"}, {"MetricStat": {}}, {"MetricStat": {}}]}
+    alarms = [{"Type": "AWS::CloudWatch::Alarm", "Properties": each} for each in (math, {"MetricName": "Errors"})]
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps({"Resources": dict(enumerate([function_of, *alarms]))}))
+    made = template(path)
+    assert (made.alarms, made.dashboards, made.keys, made.traced, made.platform_lines) == (3, 0, 0, False, False)
+    now = template()
+    assert now.alarms >= 40
+    assert now.dashboards >= 1
+    assert (Deployed().traced, Deployed().platform_lines) == (now.traced, now.platform_lines)
+    loud, quiet = (Model(Deployed(platform_lines=on, traced=on)).single(HUNDRED_MILLION).usd() for on in (True, False))
+    assert loud > 1.3 * quiet
 
 
 def test_cst_01_a_price_is_for_so_many() -> None:

@@ -18,6 +18,7 @@ def test_inf_13_the_local_platform_has_the_same_functions(row: Function) -> None
     assert DEPLOYED.keys() == {each.name for each in FUNCTIONS}
     local = DEPLOYED[row.name]
     assert local.handler == row.handler
+    assert local.memory_mb == row.memory_mb
     assert local.timeout_seconds >= row.timeout_s if row.name in LONGER else local.timeout_seconds == row.timeout_s
 
 
@@ -47,6 +48,11 @@ def test_inf_04_events_are_delivered_alike() -> None:
 def test_inf_04_changes_of_tables_are_delivered_alike() -> None:
     for source in function("sync").sources:
         _same(fleet.CHANGES, source)
+
+
+def test_inf_04_assignments_are_mirrored_alike() -> None:
+    (source,) = function("mirror").sources
+    _same(fleet.COPIES, source)
 
 
 def test_inf_02_tables_have_the_same_keys_here() -> None:

@@ -1,6 +1,6 @@
 """Schedules with a name: what random ones once found, and what they seldom come to."""
 
-from tests.model.faults import KILLED, LOST, MEANWHILE, OVERTAKEN, REFUSED
+from tests.model.faults import KILLED, KILLED_AFTER, LOST, MEANWHILE, OVERTAKEN, REFUSED
 from tests.model.schedules import Failure, run
 from tests.model.services import Services
 from tests.model.world import Fault, Operation, Setting
@@ -76,9 +76,27 @@ CERTAIN: dict[str, Schedule] = {
         Setting(),
         [*(_put(user) for user in (ADA, BOB, CLEO)), _deliver(3, 0, 0, Fault("s3.PUT", 0, 1, OVERTAKEN))],
     ),
+    # Where a unit begins with a duplicate, its object mustn't be named after that: the successors of an overtaken invocation,
+    # who begin elsewhere, wouldn't look there.
+    "overtaken behind a duplicate": (
+        Setting(),
+        [_put(ADA), _deliver(1), ("again", 0), _put(ADA), _deliver(2, 0, 0, Fault("s3.PUT", 0, 1, OVERTAKEN))],
+    ),
     "the archive fails, and the batch comes again from another place": (
         Setting(limits=(100, 2, 300_000, 2_000)),
         [*(_put(user) for user in (ADA, BOB, CLEO, DAN)), _deliver(4, 0, 2, Fault("s3.PUT", 1, 4, REFUSED)), _deliver(1)],
+    ),
+    # Counted, but nobody has heard of it: Lambda gives the batch up, and putting it back must change nothing.
+    "given up and put back": (
+        Setting(),
+        [
+            *(_put(user) for user in (ADA, BOB, CLEO)),
+            _deliver(1, 0, 0, Fault("dynamodb.Transact", 0, 1, KILLED_AFTER)),
+            ("give_up", 0),
+            _deliver(1, 0, 0, Fault("dynamodb.Transact", 0, 1, KILLED)),
+            ("give_up", 0),
+            ("redrive",),
+        ],
     ),
     "the queue takes no letter": (
         Setting(),

@@ -31,7 +31,20 @@ def test_agg_10_whatever_lambda_delivers_each_event_is_counted_and_archived_once
 def test_tst_08_the_schedules_go_everywhere() -> None:
     """What a schedule can do is done by enough of them; without this a change of ``plan`` could quietly make them tame."""
     told = [(setting, {operation[0] for operation in operations}, operations) for setting, operations in map(plan, range(300))]
-    for name in ("put", "again", "deliver", "poison", "rewind", "restart", "split", "merge", "horizon", "stray"):
+    for name in (
+        "put",
+        "again",
+        "deliver",
+        "poison",
+        "rewind",
+        "restart",
+        "split",
+        "merge",
+        "horizon",
+        "stray",
+        "give_up",
+        "redrive",
+    ):
         assert sum(name in names for _, names, _ in told) > 15, name
     faults = [
         fault for _, _, operations in told for operation in operations if operation[0] == "deliver" for fault in operation[-1]
