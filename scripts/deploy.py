@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from infra.stages import STAGES
+from scripts.smoke.__main__ import asked_of, options_of
 
 ROOT = Path(__file__).resolve().parent.parent
 CDK = "aws-cdk@2.1148.0"
@@ -34,6 +35,11 @@ def _run(command: Sequence[str]) -> int:
 
 def deploy(stage: str, settings: str, smoke: Sequence[str], place: Path, run: Run = _run) -> int:
     """The deployment; its exit status. ``smoke``: more arguments of the smoke test; ``place``: where notes are kept."""
+    try:
+        asked_of(options_of(["--url", "https://example", *smoke]))  # now, and not when a mistake there would take it all back
+    except ValueError as error:
+        print(f"deploy: the smoke test: {error}", file=sys.stderr)
+        return NOT_BEGUN
     stack, python = f"burgee-{stage}", sys.executable
     versions, outputs = place / "versions.json", place / "outputs.json"
     if run([python, "-m", "scripts.canary", "record", "--stack", stack, "--file", str(versions)]):

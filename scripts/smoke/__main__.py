@@ -94,7 +94,8 @@ def asked_of(options: argparse.Namespace) -> Asked:
     return Asked(options.flag, options.experiment, context, options.expect_version, options.counted, options.max_age_ms)
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line, parsed. argparse exits with 2 where it makes no sense."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.smoke", description="Whether a platform that runs does what it should."
     )
@@ -115,7 +116,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Gives its exit status."""
-    options = _options(arguments)
+    options = options_of(arguments)
     try:
         platform, asked = platform_of(options), asked_of(options)
     except (ValueError, OSError) as error:

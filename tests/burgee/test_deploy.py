@@ -120,6 +120,14 @@ def test_pip_02_without_knowing_the_way_back_nothing_is_begun(tmp_path: Path) ->
     assert asked == ["scripts.canary"]
 
 
+@pytest.mark.parametrize("smoke", [["--counted"], ["--context", "{"], ["--experiment", "e", "--context", "[]"]])
+def test_pip_02_a_smoke_test_that_cant_begin_is_found_before_anything_is_deployed(tmp_path: Path, smoke: list[str]) -> None:
+    def run(command: Any) -> int:
+        raise AssertionError(command)
+
+    assert deploy.deploy("prod", "", smoke, tmp_path, run) == deploy.NOT_BEGUN
+
+
 def test_pip_02_what_cant_be_taken_back_is_said_loudly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def run(command: Any) -> int:
         return int("back" in command or "scripts.smoke" in command)
