@@ -130,8 +130,8 @@ def _of_followers(row: Function) -> Iterator[Alarm]:
         (hit, miss),
         CACHE_PERCENT,
         "below",
-        # A handful of requests an hour are all misses, and no reason to wake anybody.
-        expression="IF(hit + miss > 100, 100 * hit / (hit + miss), 100)",
+        # A handful of requests an hour are all misses, and no reason to wake anybody. A minute of misses alone has no hits.
+        expression="IF(FILL(hit, 0) + FILL(miss, 0) > 100, 100 * FILL(hit, 0) / (FILL(hit, 0) + FILL(miss, 0)), 100)",
         periods=15,
         needed=10,
     )
