@@ -1,4 +1,4 @@
-"""What a wheel of ours must be: light, for the machine and the C library in its name, with the same modules wherever it was built."""
+"""What a wheel of ours must be: light, for the machine and C library in its name, the same modules wherever it was built."""
 
 import zipfile
 from pathlib import Path
@@ -12,15 +12,13 @@ NAME = "burgee-1-cp313-cp313-manylinux2014_aarch64.manylinux_2_17_aarch64.whl"
 
 
 def _wheel(place: Path, name: str = NAME, core: bytes | None = None, cores: int = 1) -> Path:
-    path = place / name
+    path, data = place / name, elf_file() if core is None else core
     with zipfile.ZipFile(path, "w") as made:
         made.writestr("evaluator/", "")
         made.writestr("evaluator/__init__.py", "")
         made.writestr("burgee-1.dist-info/METADATA", "")
         for number in range(cores):
-            made.writestr(
-                f"evaluator/_fast{number}/_core.cpython-313-aarch64-linux-gnu.so", elf_file() if core is None else core
-            )
+            made.writestr(f"evaluator/_fast{number}/_core.cpython-313-aarch64-linux-gnu.so", data)
     return path
 
 
