@@ -99,7 +99,8 @@ def sdist() -> Path:
 def modules(path: Path) -> set[str]:
     """The files of a wheel, whatever its core and its metadata are called."""
     with zipfile.ZipFile(path) as opened:
-        return {re.sub(r"\.cpython-[^/]*\.so$", ".so", name) for name in opened.namelist() if ".dist-info/" not in name}
+        listed = (name for name in opened.namelist() if ".dist-info/" not in name and not name.endswith("/"))
+        return {re.sub(r"\.cpython-[^/]*\.so$", ".so", name) for name in listed}
 
 
 def try_out(path: Path) -> str:

@@ -14,7 +14,8 @@ import pytest
 from tests.architecture.imports import ROOT
 
 HERE = ROOT / "tests" / "arm64"
-pytestmark = pytest.mark.skipif(os.environ.get("EVALUATOR_IMPL") == "pure", reason="the compiled core is what is asked")
+PURE = os.environ.get("EVALUATOR_IMPL") == "pure" or os.environ.get("BURGEE_PURE") == "1"
+pytestmark = pytest.mark.skipif(PURE, reason="the compiled core is what is asked")
 
 
 def _run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
