@@ -15,7 +15,7 @@ from infra.functions import Needs, Ref
 from infra.making_lake import catalogue
 from infra.settings import Settings
 from infra.stages import Stage
-from infra.stores import BUCKETS, QUEUE_DAYS, QUEUES, TABLES, Queue, Table
+from infra.stores import BUCKETS, MOST_RECEIVED, QUEUE_DAYS, QUEUES, TABLES, Queue, Table
 from infra.suppressions import OF_BUCKETS, OF_QUEUES, acknowledge_all
 
 COLD_DAYS, ERRORS_DAYS, LETTERS_DAYS, OLD_DAYS = 90, 90, 30, 30
@@ -70,7 +70,7 @@ class Stores(Construct):
     def _queue(self, queue: Queue) -> sqs.Queue:
         after = None
         if queue.dead_letters is not None:
-            after = sqs.DeadLetterQueue(queue=self.queues[queue.dead_letters], max_receive_count=5)
+            after = sqs.DeadLetterQueue(queue=self.queues[queue.dead_letters], max_receive_count=MOST_RECEIVED)
         return sqs.Queue(
             self,
             _title(queue.name),

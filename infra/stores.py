@@ -15,6 +15,7 @@ from infra import functions as names
 
 StreamView = Literal["KEYS_ONLY", "NEW_AND_OLD_IMAGES"]
 QUEUE_DAYS = 14  # the longest that SQS keeps a message; the processor remembers events for as long (docs/decisions/0014)
+MOST_RECEIVED = 5  # how often a message is read in vain before it goes to the dead letters
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,11 @@ class Cloud:
     def _space(self, namespace: str, dimensions: Dimensions) -> str:
         return "/".join([self._prefix, namespace, *[name for name, _ in dimensions]])
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether anything was measured."""
+        return any(self._taken.values())
+
     # --- what alarms see ----------------------------------------------------------------------------------------------
 
     def state(self, alarm: Alarm) -> str:

@@ -8,6 +8,7 @@ import importlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class Stage:
         self.fixture: Callable[[str], Any] = request.getfixturevalue
         self.capture: pytest.CaptureFixture[str] = self.fixture("capfd")
         self.cloud = Cloud(aws)
+        self.troubles: list[Any] = []  # answers that nobody would like; None: it raised
         self.clock: Callable[[], float] = time.perf_counter
         self._endings: list[Callable[[], object]] = []
 
@@ -87,6 +89,8 @@ class Stage:
             answer = handler(json.loads(json.dumps(event)), Lambda(of, seconds))
         except Exception:
             failed = 1
+        if not is_fine(answer):
+            self.troubles.append(answer)
         took_ms = (self.clock() - started) * 1_000
         self.cloud.lines(self.capture.readouterr().out)
         for name, value in (("Invocations", 1), ("Errors", failed), ("Duration", took_ms)):
@@ -109,6 +113,38 @@ class Stage:
         for name, value in (self.aws.environment | variables).items():
             self.patch.setenv(name, value)
         forget()
+
+
+def is_fine(answer: Any) -> bool:
+    """Whether a function did what it was asked for."""
+    return answer is not None and answer.get("statusCode", 200) < 400 and not answer.get("batchItemFailures")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the local platform's mappings are told of an invocation."""
+
+    answer: Any = None
+    error: str | None = None
+    throttled: bool = False
+
+    def result(self) -> Any:
+        return self.answer
+
+
+class InProcess:
+    """A function as the local platform's mappings invoke it, but in this process. ``throttled``: it isn't invoked now."""
+
+    def __init__(self, stage: Stage, of: str, throttled: Callable[[], bool] = lambda: False) -> None:
+        self.stage = stage
+        self.name = of
+        self._throttled = throttled
+
+    async def invoke(self, event: Any) -> Outcome:
+        if self._throttled():
+            return Outcome(error="TooManyRequestsException", throttled=True)
+        answer = self.stage.invoke(self.name, event)
+        return Outcome(error="Unhandled") if answer is None else Outcome(answer)
 
 
 def forget() -> None:
