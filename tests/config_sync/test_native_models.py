@@ -43,7 +43,12 @@ def test_model_02_a_full_and_an_empty_allocation() -> None:
 
 def test_model_03_experiments() -> None:
     of = evaluator(experiments=[{"key": "e", "experiment_id": "exp_1", "status": "active", "variants": PAIR}])
-    assert of.flag_metadata("e") == {"experiment_id": "exp_1", "kind": "experiment"}
+    assert of.flag_metadata("e") == {
+        "experiment_id": "exp_1",
+        "kind": "experiment",
+        "status": "active",
+        "allocation": '{"a":0.5,"b":0.5}',  # a new one starts a new phase
+    }
     assert set(chosen(of, "e", users(40)).values()) == {"a", "b"}
 
 
