@@ -68,7 +68,7 @@ def test_par_02_each_kind_is_told_with_the_sequence_number(kind: str, data: byte
     assert "secret" not in letter.error and len(letter.error) < 200
 
 
-@pytest.mark.parametrize("text", ["%%%", "YWJj\nYWJj", "YWJjYWJj=", "YWJ", "=", "äöü", " e30=", "e30=e30="])
+@pytest.mark.parametrize("text", ["%%%", "YWJj\nYWJj", "YWJjYWJj=", "YWJj====", "YWJ", "=", "äöü", " e30=", "e30=e30="])
 def test_par_02_what_is_no_base64_is_told_so(text: str) -> None:
     entries, letters = parse([with_data(text)])
     assert not entries
