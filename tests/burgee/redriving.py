@@ -5,12 +5,33 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from burgee import redrive
 from burgee.redrive import Redrive, Told
 from burgee.up.delivery import Delivery, Settings
 from burgee.up.streams import KinesisStream, Record
 from handlers._dead_letters import DeadLetters, Letter
 from handlers._stream import Deadline
 from tests.aws import Aws
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redrive, "WAIT_SECONDS", 0)
+
+
+@pytest.fixture
+def queue(aws: Aws) -> str:
+    url: str = aws.client("sqs").create_queue(QueueName=aws.name("poison"))["QueueUrl"]
+    return url
+
+
+@pytest.fixture
+def stream(aws: Aws) -> KinesisStream:
+    name, client = aws.name("events"), aws.client("kinesis")
+    client.create_stream(StreamName=name, ShardCount=2)
+    return KinesisStream(client, client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"])
 
 
 def event(number: int = 0, **more: Any) -> dict[str, Any]:

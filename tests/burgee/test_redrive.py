@@ -11,25 +11,9 @@ from burgee.cli import main
 from burgee.redrive import Told
 from burgee.up.streams import KinesisStream
 from tests.aws import Aws
-from tests.burgee.redriving import by_shard, contents, event, given_up, lay, run, send, texts, waiting
+from tests.burgee.redriving import by_shard, contents, event, given_up, lay, queue, quick, run, send, stream, texts, waiting
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redrive, "WAIT_SECONDS", 0)
-
-
-@pytest.fixture
-def queue(aws: Aws) -> str:
-    url: str = aws.client("sqs").create_queue(QueueName=aws.name("poison"))["QueueUrl"]
-    return url
-
-
-@pytest.fixture
-def stream(aws: Aws) -> KinesisStream:
-    name, client = aws.name("events"), aws.client("kinesis")
-    client.create_stream(StreamName=name, ShardCount=2)
-    return KinesisStream(client, client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"])
+__all__ = ["queue", "quick", "stream"]  # fixtures
 
 
 # --- the processor's letters --------------------------------------------------------------------------------------------
