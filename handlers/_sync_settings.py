@@ -11,13 +11,23 @@ class SettingsError(ValueError):
     """An environment variable that is missing or wrong. Names it and says what it may be."""
 
 
+KEY_SECONDS = 300.0  # for so long a key that was read is used before it is read again
+FILE, PARAMETER, SECRET = KEYS = ("BURGEE_SIGNING_KEY", "BURGEE_SIGNING_KEY_PARAMETER", "BURGEE_SIGNING_KEY_SECRET")
+
+
+class KeySource(NamedTuple):
+    """Where the key is that signs manifests. ``variable``: the one of ``KEYS`` that says so; ``place``: what it says."""
+
+    variable: str
+    place: str
+
+
 class SyncSettings(NamedTuple):
-    """``store``: where to publish. At most one of ``key_file`` and ``key_parameter`` is set: whose key signs manifests.
+    """``store``: where to publish; ``key``: whose signature manifests get, None for none.
     ``limits``: those of the gate's limits that are given, by their names in ``config_sync.publish.Limits``."""
 
     store: str
-    key_file: str | None
-    key_parameter: str | None
+    key: KeySource | None
     limits: dict[str, float]
 
 
@@ -26,10 +36,10 @@ def settings_of_environment() -> SyncSettings:
     store = _text("BURGEE_STORE")
     if store is None:
         raise SettingsError("BURGEE_STORE is not set: s3://bucket/prefix, or a directory")
-    key_file, key_parameter = _text("BURGEE_SIGNING_KEY"), _text("BURGEE_SIGNING_KEY_PARAMETER")
-    if key_file is not None and key_parameter is not None:
-        raise SettingsError("BURGEE_SIGNING_KEY (a file) and BURGEE_SIGNING_KEY_PARAMETER are both set: keep one")
-    return SyncSettings(store, key_file, key_parameter, _limits())
+    keys = [KeySource(variable, place) for variable in KEYS if (place := _text(variable)) is not None]
+    if len(keys) > 1:
+        raise SettingsError(f"{' and '.join(key.variable for key in keys)} are set together: keep one")
+    return SyncSettings(store, keys[0] if keys else None, _limits())
 
 
 def _limits() -> dict[str, float]:

@@ -11,11 +11,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
 from config_sync.compile import CompileResult, compile_project
 from config_sync.diagnostics import ERROR
@@ -25,8 +23,9 @@ from config_sync.signing import Signer
 from config_sync.sources.tables import Item, Tables, client, read_tables, tables_of_environment
 from config_sync.store import Store, open_store
 from evaluator.errors import BurgeeError
+from handlers._signing_key import KeyUnreadable, name_of, read_key
 from handlers._stream import records_of, sequence_of
-from handlers._sync_settings import SettingsError, SyncSettings, settings_of_environment
+from handlers._sync_settings import FILE, KEY_SECONDS, KeySource, SettingsError, SyncSettings, settings_of_environment
 
 NAMESPACE = "Burgee"
 SERVICE = "burgee-sync"
@@ -113,26 +112,45 @@ def _store(url: str) -> Store:
     return open_store(url)
 
 
-@cache
-def _signer(key_file: str | None, key_parameter: str | None) -> Signer | None:
-    """Raises SigningError and SyncFailed."""
-    if key_file is not None:
-        return Signer.from_file(key_file)
-    return None if key_parameter is None else Signer(_parameter(key_parameter), f"the SSM parameter {key_parameter}")
+class _Held(NamedTuple):
+    """A key that was read, from where and when (epoch seconds)."""
+
+    source: KeySource
+    signer: Signer
+    at: float
 
 
-def _parameter(name: str) -> bytes:
-    retries: Any = {"mode": "standard", "total_max_attempts": 4}
-    try:
-        ssm = boto3.client("ssm", config=Config(connect_timeout=2, read_timeout=5, retries=retries))
-        value: str = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-    except (ClientError, BotoCoreError) as error:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        raise SyncFailed(
-            f"the SSM parameter {name} (BURGEE_SIGNING_KEY_PARAMETER) can't be read ({code}): "
-            "the role needs ssm:GetParameter on it, and kms:Decrypt with its key"
-        ) from error
-    return value.encode()
+class _Keys:
+    """The key that signs. It is read again every few minutes, so that one that was switched is soon used: a sandbox lives for
+    hours. While AWS can't give it again, the one in hand signs on: a flag must be able to be switched off then too."""
+
+    def __init__(self) -> None:
+        self._held: _Held | None = None
+
+    def signer(self, source: KeySource | None) -> Signer | None:
+        """Raises SigningError and KeyUnreadable."""
+        if source is None:
+            return None
+        held = self._held if self._held is not None and self._held.source == source else None
+        now = time.time()  # the other clock may stand still while the sandbox is frozen
+        if held is not None and 0 <= now - held.at < KEY_SECONDS:
+            return held.signer
+        try:
+            signer = _read_signer(source)
+        except KeyUnreadable as error:
+            if held is None or not error.passes:
+                raise
+            logger.warning("the signing key can't be read again: the one in hand is used", extra={"reason": str(error)})
+            return held.signer
+        self._held = _Held(source, signer, now)
+        return signer
+
+
+def _read_signer(source: KeySource) -> Signer:
+    return Signer.from_file(source.place) if source.variable == FILE else Signer(read_key(source), name_of(source))
+
+
+_keys = _Keys()
 
 
 # --- one sync ---------------------------------------------------------------------------------------------------------
@@ -190,7 +208,7 @@ class _Source:
 
 def _publish(request: Request, settings: SyncSettings, source: _Source) -> Release:
     given: Any = settings.limits
-    signer = _signer(settings.key_file, settings.key_parameter)
+    signer = _keys.signer(settings.key)
     release = publish(
         _store(settings.store),
         source.build,

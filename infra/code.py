@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from aws_cdk import IgnoreMode
@@ -11,6 +12,7 @@ from infra.functions import Function
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLES = ROOT / "build" / "bundles"
+CHECKS = "cryptography"  # what signatures are checked with; hot functions are bundled without it (docs/bundles.md)
 
 
 class Code:
@@ -21,8 +23,9 @@ class Code:
             raise ValueError(f"code is {kind!r:.40}; it must be bundles or sources")
         self.kind = kind
 
-    def of(self, row: Function) -> lambda_.AssetCode:
-        """The asset. Raises ValueError when the bundle isn't there: nothing that can't run is ever deployed instead."""
+    def of(self, row: Function, signed: bool = False) -> lambda_.AssetCode:
+        """The asset; ``signed``: it must be able to check signatures. Raises ValueError when the bundle isn't there, or can't:
+        nothing that can't run is ever deployed instead."""
         if self.kind == "sources":
             # The handlers' sources alone: the same asset for all functions, made in no time, without what they import.
             exclude = ["migrations", "**/__pycache__"]
@@ -31,5 +34,10 @@ class Code:
         if not bundle.is_file():
             raise ValueError(
                 f"there is no {bundle.relative_to(ROOT)}: run make bundle (or -c code=sources for the template alone)"
+            )
+        if signed and CHECKS in json.loads(bundle.with_suffix(".json").read_text())["left_out"]:
+            raise ValueError(
+                f"{bundle.relative_to(ROOT)} can't check signatures, and the settings have public-keys: "
+                "run make bundle ARGS=--signed"
             )
         return lambda_.Code.from_asset(str(bundle))

@@ -12,6 +12,7 @@ from math import ceil
 
 from handlers import _sketches
 from handlers._counters import WINDOWS
+from handlers._sync_settings import KEY_SECONDS
 from infra.functions import FUNCTIONS, Function, function
 from infra.measured import Measured, measured, template
 from infra.prices import Prices, prices
@@ -306,6 +307,20 @@ class Model:
             self.line("KMS", "keys of our own", there.keys, "keys"),
         ]
         return Bill("standing", tuple(lines))
+
+    def options(self) -> Bill:
+        """What settings of a deployment add to that; of warm sandboxes one. Endpoints as the golden template has them."""
+        minutes = f"{KEY_SECONDS / 60:g} minutes"
+        size = function("flags").memory_mb
+        lines = [
+            self.line("Secrets Manager", "`signing-secret-arn`: the secret", 1, "secrets"),
+            self.line("Secrets Manager", f"`signing-secret-arn`: read every {minutes}", SECONDS / KEY_SECONDS, "secret-calls"),
+            self.line(
+                "VPC", "`mirror` with `endpoints`: each in each zone", template().endpoint_zones * HOURS, "endpoint-hours"
+            ),
+            self.line(LAMBDA, f"`warm`: one more of {size} MB", size / KB * SECONDS, "lambda-arm64-provisioned"),
+        ]
+        return Bill("settings", tuple(lines))
 
 
 def transaction_units(size: float) -> int:

@@ -20,7 +20,8 @@ STREAM = "events"
 OUTBOX, POISON, MIRROR_POISON = "assignments-outbox", "events-poison", "assignment-mirror-poison"
 SYNC_FAILURES, EVENTS_FAILURES = "config-sync-failures", "events-failures"
 MIRROR_FAILURES, RESULTS_FAILURES = "assignment-mirror-failures", "results-failures"
-DATABASE = "database"
+DATABASE, SIGNING_KEY = SECRETS = ("database", "signing-key")
+"""Secrets that a deployment names in its settings. Without one, who needs it isn't told of it and has no permission."""
 
 PREFIX = "live"
 """Below it in the bucket of snapshots is the store (docs/store.md)."""
@@ -146,6 +147,8 @@ FOLLOW = (Needs(SNAPSHOTS, ("s3:GetObject",), f"{PREFIX}/*"), Needs(SNAPSHOTS, (
 TRACK = (Needs(STREAM, ("kinesis:PutRecords",)),)
 
 _STORE: Mapping[str, Value] = {"BURGEE_STORE": Ref(SNAPSHOTS, "place")}
+# Who follows takes only signed versions where keys are given (docs/store.md, section 6).
+_FOLLOWED: Mapping[str, Value] = {**_STORE, "BURGEE_PUBLIC_KEYS": Given("public-keys")}
 # One line in a hundred is written at 100 million requests a month; counts don't need lines (docs/telemetry.md).
 _LINES: Mapping[str, Value] = {"BURGEE_LOG_RATE": "0.01", "BURGEE_LOG_SALT": Given("log-salt")}
 _KEYS: Mapping[str, Value] = {
@@ -170,7 +173,7 @@ FUNCTIONS: tuple[Function, ...] = (
         why=_EDGE,
         needs=FOLLOW + TRACK,
         environment={
-            **_STORE,
+            **_FOLLOWED,
             **_LINES,
             **_KEYS,
             "KINESIS_STREAM_NAME": Ref(STREAM),
@@ -198,7 +201,7 @@ FUNCTIONS: tuple[Function, ...] = (
             Needs(OUTBOX, SEND),
         ),
         environment={
-            **_STORE,
+            **_FOLLOWED,
             **_LINES,
             **_KEYS,
             "ASSIGNMENTS_TABLE": Ref(ASSIGNMENTS),
@@ -250,7 +253,7 @@ FUNCTIONS: tuple[Function, ...] = (
             Needs(POISON, SEND),
         ),
         environment={
-            **_STORE,
+            **_FOLLOWED,
             "S3_BUCKET": Ref(LAKE),
             "DYNAMODB_TABLE": Ref(COUNTERS),
             "ASSIGNMENTS_TABLE": Ref(ASSIGNMENTS),
@@ -272,7 +275,7 @@ FUNCTIONS: tuple[Function, ...] = (
         start="snap-start",
         why="it imports boto3 and numpy, and is asked seldom: a snapshot costs less than warm sandboxes",
         needs=(*FOLLOW, Needs(COUNTERS, ("dynamodb:PutItem", "dynamodb:Query"))),
-        environment={**_STORE, "BURGEE_AUTH": "iam", "DYNAMODB_TABLE": Ref(COUNTERS)},
+        environment={**_FOLLOWED, "BURGEE_AUTH": "iam", "DYNAMODB_TABLE": Ref(COUNTERS)},
         extras=("boto3", "cryptography", "datasketches", "mmh3"),
         url="iam",
         every_minutes=1,
@@ -292,9 +295,11 @@ FUNCTIONS: tuple[Function, ...] = (
             *(Needs(table, ("dynamodb:Scan",)) for table in CONFIGURATION),
             Needs(SNAPSHOTS, ("s3:GetObject", "s3:PutObject"), f"{PREFIX}/*"),
             Needs(SNAPSHOTS, ("s3:ListBucket",)),
+            Needs(SIGNING_KEY, ("secretsmanager:GetSecretValue",)),
         ),
         environment={
             **_STORE,
+            "BURGEE_SIGNING_KEY_SECRET": Ref(SIGNING_KEY),
             "FLAGS_TABLE": Ref(FLAGS),
             "EXPERIMENTS_TABLE": Ref(EXPERIMENTS),
             "SEGMENTS_TABLE": Ref(SEGMENTS),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_codedeploy as codedeploy
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -19,8 +18,9 @@ from constructs import Construct
 
 from infra.code import Code
 from infra.functions import STREAM, Function, Given, Ref, Source, Value
+from infra.making_network import Network
 from infra.making_stores import Stores
-from infra.settings import Mirror, Settings
+from infra.settings import Settings
 from infra.stages import Stage
 from infra.suppressions import OF_LOGS, OF_NOTHING, OF_OBJECTS, acknowledge_resource, logical
 
@@ -85,7 +85,7 @@ class Functions(Construct):
             f"{title}Live",
             alias_name=ALIAS,
             version=function.current_version,
-            provisioned_concurrent_executions=(self.stage.warm or None) if row.start == "provisioned" else None,
+            provisioned_concurrent_executions=self._settings.kept_warm(row, self.stage) or None,
         )
         if row.url:
             kind = lambda_.FunctionUrlAuthType.AWS_IAM if row.url == "iam" else lambda_.FunctionUrlAuthType.NONE
@@ -108,7 +108,11 @@ class Functions(Construct):
 
     def _function(self, row: Function, title: str, group: logs.LogGroup) -> lambda_.Function:
         mirror = self._settings.mirror if row.vpc else None
-        network = _network(self, mirror)
+        network = None if mirror is None else Network(self, "Network", mirror)
+        role = self._role(row, title, group)
+        if network is not None:
+            network.reach(row, role, self._stores)
+        environment = self._environment(row)
         return lambda_.Function(
             self,
             title,
@@ -116,20 +120,20 @@ class Functions(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             handler=row.handler,
-            code=self._code.of(row),
+            code=self._code.of(row, signed="BURGEE_PUBLIC_KEYS" in environment),
             memory_size=row.memory_mb,
             timeout=Duration.seconds(row.timeout_s),
-            reserved_concurrent_executions=self.stage.reserved(row.reserved),
+            reserved_concurrent_executions=self._settings.reserved(row, self.stage),
             tracing=lambda_.Tracing.ACTIVE,
             log_group=group,
-            environment=self._environment(row),
-            role=self._role(row, title, group).without_policy_updates(),
+            environment=environment,
+            role=role.without_policy_updates(),
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if row.start == "snap-start" else None,
             # The version before stays, so that going back is a change of the alias (docs/deployment.md).
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
-            vpc=None if network is None else network[0],
-            vpc_subnets=None if network is None else ec2.SubnetSelection(subnets=network[0].private_subnets),
-            security_groups=None if network is None else [network[1]],
+            vpc=None if network is None else network.vpc,
+            vpc_subnets=None if network is None else network.subnets,
+            security_groups=None if network is None else [network.group],
         )
 
     def _environment(self, row: Function) -> dict[str, str]:
@@ -154,7 +158,7 @@ class Functions(Construct):
         if any(source.store != STREAM for source in row.sources):
             everywhere += LIST_STREAMS
         statements = [
-            *map(self._stores.statement, row.permissions),
+            *map(self._stores.statement, filter(lambda need: self._stores.is_there(need.store), row.permissions)),
             iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[streams]),
             iam.PolicyStatement(actions=sorted(everywhere), resources=["*"]),
         ]
@@ -236,17 +240,3 @@ class Functions(Construct):
 
 def _reads(actions: Sequence[str]) -> bool:
     return any(action.endswith(":GetShardIterator") for action in actions)
-
-
-def _network(scope: Construct, mirror: Mirror | None) -> tuple[ec2.IVpc, ec2.ISecurityGroup] | None:
-    """The network that is there already; nothing of it is made or changed."""
-    if mirror is None:
-        return None
-    vpc = ec2.Vpc.from_vpc_attributes(
-        scope,
-        "Network",
-        vpc_id=mirror.vpc_id,
-        availability_zones=list(mirror.availability_zones),
-        private_subnet_ids=list(mirror.subnet_ids),
-    )
-    return vpc, ec2.SecurityGroup.from_security_group_id(scope, "Group", mirror.security_group_id, mutable=False)

@@ -47,7 +47,9 @@ class Stores(Construct):
             (self.queues[queue.name] for queue in QUEUES if queue.name in self.queues and _is_end(queue)), OF_QUEUES
         )
         catalogue(self, self.buckets[names.LAKE].bucket_name)
-        self.secret_arn = None if settings.mirror is None else settings.mirror.secret_arn
+        self.secrets = {names.SIGNING_KEY: settings.signing_secret_arn} if settings.signing_secret_arn else {}
+        if settings.mirror is not None:
+            self.secrets[names.DATABASE] = settings.mirror.secret_arn
 
     # --- making -------------------------------------------------------------------------------------------------------
 
@@ -109,12 +111,16 @@ class Stores(Construct):
         found |= {name: bucket.bucket_name for name, bucket in self.buckets.items()}
         found |= {name: queue.queue_name for name, queue in self.queues.items()}
         found[names.STREAM] = self.stream.stream_name
-        if self.secret_arn is not None:
-            found[names.DATABASE] = self.secret_arn
-        return found
+        return found | self.secrets
+
+    def is_there(self, store: str) -> bool:
+        """Whether this deployment has it: it may name no secret."""
+        return store not in names.SECRETS or store in self.secrets
 
     def value(self, ref: Ref) -> str:
-        """What a reference stands for."""
+        """What a reference stands for; empty for what isn't there."""
+        if not self.is_there(ref.store):
+            return ""
         if ref.what == "place":
             return self.place
         return self.queues[ref.store].queue_url if ref.what == "url" else self.names[ref.store]
@@ -136,8 +142,7 @@ class Stores(Construct):
             return self.queues[store].queue_arn
         if store == names.STREAM:
             return self.stream.stream_arn
-        assert store == names.DATABASE and self.secret_arn is not None, store
-        return self.secret_arn
+        return self.secrets[store]
 
     def statement(self, need: Needs) -> iam.PolicyStatement:
         """The permission as a statement."""

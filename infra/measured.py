@@ -75,12 +75,14 @@ def measured(results: Path = RESULTS) -> Measured:
 class Template:
     """What in production costs by being there. ``alarms`` counts the metrics that they look at, as their bill does.
 
+    ``endpoint_zones`` counts the addresses of interface endpoints: one in each zone.
     ``traced``: whether functions trace whatever comes; ``platform_lines``: whether Lambda's START, END and REPORT are logged.
     """
 
     alarms: int
     dashboards: int
     keys: int
+    endpoint_zones: int
     traced: bool
     platform_lines: bool
 
@@ -99,6 +101,7 @@ def template(path: Path = TEMPLATE) -> Template:
         alarms=sum(max(1, sum("MetricStat" in each for each in row.get("Metrics", ()))) for row in of("CloudWatch::Alarm")),
         dashboards=len(of("CloudWatch::Dashboard")),
         keys=len(of("KMS::Key")),
+        endpoint_zones=sum(len(each.get("SubnetIds", ())) for each in of("EC2::VPCEndpoint")),
         traced=any(row.get("TracingConfig", {}).get("Mode") == "Active" for row in functions),
         platform_lines=any(row.get("LoggingConfig", {}).get("SystemLogLevel") not in quiet for row in functions),
     )

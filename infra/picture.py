@@ -84,13 +84,13 @@ def draw() -> str:
 
 
 def arrows() -> dict[tuple[str, str], Verb]:
-    """(function, store) -> what the table of functions says about the two. Queues are in the cards."""
+    """(function, store) -> what the table of functions says about the two. Queues are in the cards, keys nowhere."""
     found: dict[tuple[str, str], Verb] = {}
     for row in FUNCTIONS:
         woken = {_shown(source.store) for source in row.sources}
         for need in row.permissions:
-            if need.store in _QUEUES:
-                continue
+            if need.store in _QUEUES or need.store == names.SIGNING_KEY:
+                continue  # a key is no data
             pair = row.name, _shown(need.store)
             verb: Verb = "reads"
             if pair[1] == names.DATABASE:

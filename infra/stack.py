@@ -8,7 +8,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infra.code import Code
-from infra.functions import FUNCTIONS, STREAM
+from infra.functions import STREAM
 from infra.making_functions import Functions
 from infra.making_stores import Stores
 from infra.settings import Settings
@@ -29,7 +29,7 @@ class Platform(cdk.Stack):
             analytics_reporting=False,
             **more,
         )
-        rows = [row for row in FUNCTIONS if not row.optional or settings.mirror is not None]
+        rows = settings.rows()
         self.stores = Stores(self, "Stores", stage, settings)
         self.functions = Functions(self, "Functions", stage, settings, code, rows, self.stores)
         self.watch = Watch(self, "Watch", stage, settings, rows, self.stores, self.functions)

@@ -48,6 +48,7 @@ class Watch(Construct):
         self._rows = rows
         self._stores = stores
         self._functions = functions
+        self._settings = settings
         self.topic = self._topic(settings)
         with_mirror = settings.mirror is not None
         self.alarms = {alarm.name: self._alarm(alarm) for alarm in ALARMS if with_mirror or not alarm.optional}
@@ -160,7 +161,7 @@ class Watch(Construct):
         graphs = [
             _graph("Invocations, errors, throttles", [of("Invocations"), of("Errors"), of("Throttles")]),
             _graph("Duration, ms", [of("Duration", "p50", "p50"), of("Duration", "p99", "p99")]),
-            _graph("Concurrent executions", [of("ConcurrentExecutions", "Maximum")]),
+            _graph("Concurrent executions", [of("ConcurrentExecutions", "Maximum")], self._settings.reserved(row, self._stage)),
             _graph("Cost, $ an hour", [_cost(row, of("Invocations"), of("Duration"))]),
         ]
         if row.sources:
@@ -229,8 +230,10 @@ class Watch(Construct):
         )
 
 
-def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.IWidget:
-    return cloudwatch.GraphWidget(title=title, left=list(metrics), width=6, height=6)
+def _graph(title: str, metrics: Sequence[cloudwatch.IMetric], most: int | None = None) -> cloudwatch.IWidget:
+    """``most``: where a line says that there can't be more."""
+    lines = None if most is None else [cloudwatch.HorizontalAnnotation(value=most, label="reserved")]
+    return cloudwatch.GraphWidget(title=title, left=list(metrics), left_annotations=lines, width=6, height=6)
 
 
 def _cost(row: Function, invocations: cloudwatch.IMetric, duration: cloudwatch.IMetric) -> cloudwatch.IMetric:

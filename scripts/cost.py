@@ -50,6 +50,16 @@ def lines() -> str:
     return table(["bill", "service", "what", "amount", "unit", "a month"], rows)
 
 
+def options() -> str:
+    """What settings add."""
+    model = Model()
+    rows = [
+        [line.what, line.service, _amount(line.amount), model.prices.price[line.price].unit, usd(line.usd)]
+        for line in model.options().lines
+    ]
+    return table(["setting", "service", "amount", "unit", "a month"], rows)
+
+
 def _amount(amount: float) -> str:
     return f"{amount / 1e6:,.2f} M" if amount >= 1e6 else f"{amount:,.0f}" if amount >= 1e3 else f"{amount:,.3g}"
 
@@ -224,9 +234,9 @@ def summary() -> str:
 
 
 PARTS = {
-    "summary": summary, "by-service": by_service, "lines": lines, "durations": durations, "switches": switches,
-    "baselines": baselines, "break-even": break_evens, "memory": memory, "tracking": tracked, "event-rates": event_rates,
-    "prices": listed, "assumptions": assumed,
+    "summary": summary, "by-service": by_service, "lines": lines, "options": options, "durations": durations,
+    "switches": switches, "baselines": baselines, "break-even": break_evens, "memory": memory, "tracking": tracked,
+    "event-rates": event_rates, "prices": listed, "assumptions": assumed,
 }  # fmt: skip
 
 

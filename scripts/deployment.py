@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.alarms import ALARMS, Alarm
-from infra.functions import FUNCTIONS, Function, Given, Needs, Ref
+from infra.functions import FUNCTIONS, SECRETS, Function, Given, Needs, Ref
 from infra.picture import draw
 from infra.stages import CANARY_MINUTES, STAGES
 from infra.stores import BUCKETS, QUEUES, TABLES
@@ -106,6 +106,8 @@ def variables() -> Iterator[str]:
 
 
 def _value(row: Function, value: object) -> str:
+    if isinstance(value, Ref) and value.store in SECRETS:
+        return f"the ARN of `{value.store}`, if the settings name it"
     if isinstance(value, Ref):
         return {"name": "the name of", "url": "the URL of", "place": "the place in"}[value.what] + f" `{value.store}`"
     return f"the setting `{value.name}`, if it is given" if isinstance(value, Given) else f"`{value}`"

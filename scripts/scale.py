@@ -60,6 +60,15 @@ def reserved() -> str:
     return table(["function", "reserved concurrency", "lets through at most", "required", "needs"], rows)
 
 
+def setting() -> str:
+    """What a deployment's file says to get there: the concurrency, and the quota that it takes."""
+    wanted = {name: scale.concurrency(rate, 1).quota for name, rate in REQUIRED.items()}
+    taken = sum(wanted.get(row.name, row.reserved) for row in FUNCTIONS)
+    quota = taken + int(prices().at_most("lambda-unreserved"))
+    document = {"stages": {"prod": {"account-concurrency": quota, "concurrency": wanted}}}
+    return f"```json\n{json.dumps(document)}\n```\n"
+
+
 def streams() -> str:
     """Shards and write units."""
     rows = []
@@ -162,6 +171,7 @@ def limits() -> str:
 PARTS = {
     "concurrency": concurrency,
     "reserved": reserved,
+    "setting": setting,
     "streams": streams,
     "users": users,
     "store": store,

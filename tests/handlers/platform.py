@@ -15,6 +15,7 @@ from config_sync.store import Store
 from config_sync.store_s3 import open_s3
 from evaluator import Evaluator
 from handlers import sync
+from handlers._sync_settings import KEYS
 from tests.aws import Aws
 
 SCHEDULED = {
@@ -28,7 +29,7 @@ SCHEDULED = {
     "resources": ["arn:aws:events:us-east-1:123456789012:rule/sync"],
     "detail": {},
 }
-VARIABLES = ("BURGEE_STORE", "BURGEE_SIGNING_KEY", "BURGEE_SIGNING_KEY_PARAMETER")
+VARIABLES = ("BURGEE_STORE", *KEYS)
 LIMITS = ("BURGEE_MAX_DROPPED", "BURGEE_MAX_SHRINK", "BURGEE_MAX_MOVED")
 
 
@@ -110,8 +111,9 @@ class Platform:
 
 def forget() -> None:
     """As in a new sandbox."""
-    for kept in (sync._dynamodb, sync._store, sync._signer):
+    for kept in (sync._dynamodb, sync._store):
         kept.cache_clear()
+    sync._keys = sync._Keys()
 
 
 def metrics_in(printed: str) -> list[dict[str, float]]:

@@ -448,8 +448,8 @@ def test_a_wrong_key_publishes_nothing_and_is_not_shown(
         sync.handler({}, None)
     assert "secretsauce" not in platform.logged.getvalue() + capsys.readouterr().out
     assert platform.store.names() == []
-    monkeypatch.setenv("BURGEE_SIGNING_KEY_PARAMETER", "/k")
-    with pytest.raises(sync.SyncFailed, match="keep one"):
+    monkeypatch.setenv("BURGEE_SIGNING_KEY_SECRET", "arn")
+    with pytest.raises(sync.SyncFailed, match="BURGEE_SIGNING_KEY and BURGEE_SIGNING_KEY_SECRET are set together: keep one"):
         sync.handler({}, None)
 
 

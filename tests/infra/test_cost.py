@@ -55,6 +55,7 @@ def _all_bills() -> list[Bill]:
     size = HUNDRED_MILLION
     return [
         model.standing(),
+        model.options(),
         model.single(size),
         model.bulk(size),
         model.batch(size),
@@ -103,6 +104,15 @@ def test_cst_01_what_stands_ready_is_the_stages() -> None:
     assert prod.lines[0].amount == pytest.approx(PROD.warm * warm * SECONDS)
     assert dev.lines[0].usd == 0
     assert prod.usd() < PROD.budget_usd
+
+
+def test_cst_01_what_settings_add_is_listed() -> None:
+    """Two interface endpoints in two zones, a key that signs, a sandbox that waits: what docs/deployment.md says they cost."""
+    lines = {line.price: line for line in Model().options().lines}
+    assert lines["endpoint-hours"].amount == 2 * 2 * 720
+    assert lines["endpoint-hours"].usd == pytest.approx(28.80)
+    assert lines["secrets"].usd + lines["secret-calls"].usd == pytest.approx(0.40 + 8_640 * 0.05 / 10_000)
+    assert lines["lambda-arm64-provisioned"].usd == pytest.approx(Model().standing().lines[0].usd / (PROD.warm * 3))
 
 
 def test_cst_02_sixty_percent_are_saved_against_the_stated_baselines() -> None:

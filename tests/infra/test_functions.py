@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from infra.functions import FUNCTIONS, Function, Given, Needs, Ref, function
+from infra.functions import FUNCTIONS, SECRETS, Function, Given, Needs, Ref, function
 from infra.stages import PROD, STAGES
 from infra.stores import BUCKETS, QUEUES, TABLES
 from tests.architecture.imports import ROOT, imports, is_own, is_standard, modules
 
 LAYERS: dict[str, Any] = tomllib.loads((ROOT / "tests" / "architecture" / "layers.toml").read_text())
-STORES = {table.name for table in TABLES} | {queue.name for queue in QUEUES} | set(BUCKETS) | {"events", "database"}
+STORES = {table.name for table in TABLES} | {queue.name for queue in QUEUES} | set(BUCKETS) | {"events", *SECRETS}
 DISTRIBUTIONS = {
     "yaml": "PyYAML",
     "botocore": "boto3",

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from infra import golden
-from infra.functions import FUNCTIONS, LAKE, SNAPSHOTS, Function, Given, Ref
+from infra.functions import FUNCTIONS, LAKE, SECRETS, SIGNING_KEY, SNAPSHOTS, Function, Given, Ref, function
 from infra.making_functions import ALIAS, LIST_STREAMS, NETWORK, NO_RESOURCE
 from infra.making_lake import columns
+from infra.settings import read_settings
 from infra.stages import CANARY_MINUTES, DEV, PROD, STAGES, Stage
 from infra.stores import QUEUES, TABLES
 from tests.infra.conftest import Assembly
 
 BY_NAME = pytest.mark.parametrize("row", FUNCTIONS, ids=lambda row: row.name)
 BY_STAGE = pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+SETTINGS = {stage: read_settings(str(golden.ROOT / golden.SETTINGS), stage) for stage in STAGES}
 NO_RESOURCES_OF_THEIR_OWN = {*NO_RESOURCE, *NETWORK, *LIST_STREAMS}
 
 Resource = dict[str, Any]
@@ -122,8 +124,8 @@ def test_inf_01_every_stage_has_every_function(templates: dict[str, Template], s
 
 def _expected(template: Template, row: Function) -> Iterator[tuple[list[str], Any]]:
     for need in row.permissions:
-        if need.store == "database":
-            yield list(need.actions), "arn:aws:secretsmanager:us-east-1:123456789012:secret:database-AbCdEf"
+        if need.store in SECRETS:
+            yield list(need.actions), f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{need.store}-AbCdEf"
             continue
         arn = {"Fn::GetAtt": [template.store(need.store), "StreamArn" if need.part == "stream" else "Arn"]}
         is_object = need.part not in ("", "stream")
@@ -198,7 +200,7 @@ def test_inf_07_a_function_is_what_the_table_says(prod: Template, row: Function)
     found = prod.function(row)
     assert (found["Handler"], found["MemorySize"], found["Timeout"]) == (row.handler, row.memory_mb, row.timeout_s)
     assert (found["Runtime"], found["Architectures"]) == ("python3.13", ["arm64"])
-    assert found["ReservedConcurrentExecutions"] == row.reserved
+    assert found["ReservedConcurrentExecutions"] == SETTINGS["prod"].concurrency.get(row.name, row.reserved)
     assert found["TracingConfig"] == {"Mode": "Active"}
     assert ("VpcConfig" in found) == row.vpc
     assert ("SnapStart" in found) == (row.start == "snap-start")
@@ -209,14 +211,51 @@ def test_inf_07_a_function_is_what_the_table_says(prod: Template, row: Function)
 def test_inf_07_the_environment_is_by_reference(prod: Template, row: Function) -> None:
     variables = prod.function(row)["Environment"]["Variables"]
     assert variables.pop("POWERTOOLS_SERVICE_NAME") == row.service
-    given = {"api-key-digests"}  # of the settings that tests/infra/settings.json has
+    given = {"api-key-digests", "public-keys"}  # of the settings that tests/infra/settings.json has
     expected = {name for name, value in row.environment.items() if not isinstance(value, Given) or value.name in given}
     assert variables.keys() == expected
     for name, value in row.environment.items():
-        if isinstance(value, Ref) and value.store != "database":
+        if isinstance(value, Ref) and value.store not in SECRETS:
             assert prod.store(value.store) in json.dumps(variables[name]), name
         elif isinstance(value, str):
             assert variables[name] == value
+
+
+def test_sec_03_the_key_that_signs_is_in_no_template_and_the_sync_alone_may_read_it(templates: dict[str, Template]) -> None:
+    """The environment names the secret; without one nobody is told of it and nobody may read it. Readers have public keys."""
+    secret = SETTINGS["prod"].signing_secret_arn
+    for name, template in templates.items():
+        there = name == "prod"
+        may = []
+        for row in SETTINGS[name].rows():
+            variables = template.function(row)["Environment"]["Variables"]
+            assert ("BURGEE_SIGNING_KEY_SECRET" in variables) == (there and row.name == "sync")
+            assert ("BURGEE_PUBLIC_KEYS" in variables) == (there and row.name in ("flags", "assignments", "events", "results"))
+            may += [row.name for each in template.statements(row) if secret in _list(each["Resource"])]
+        assert may == (["sync"] if there else [])
+        assert ("secretsmanager" in json.dumps(template.document)) == there
+    (need,) = (need for need in function("sync").needs if need.store == SIGNING_KEY)
+    assert need.actions == ("secretsmanager:GetSecretValue",)
+
+
+@BY_STAGE
+def test_prf_01_the_concurrency_is_the_settings_else_the_tables(templates: dict[str, Template], stage: Stage) -> None:
+    """The required rates are a line of the deployment's file; the dashboard's line of what is reserved goes with it."""
+    template = templates[stage.name]
+    (board,) = template.of("AWS::CloudWatch::Dashboard").values()
+    body = "".join(part for part in board["Properties"]["DashboardBody"]["Fn::Join"][1] if isinstance(part, str))
+    lines = re.findall(r'"value":(\d+),"label":"reserved"', body)
+    expected = []
+    for row in SETTINGS[stage.name].rows():
+        found = template.function(row)["ReservedConcurrentExecutions"]
+        assert found == SETTINGS[stage.name].concurrency.get(row.name, stage.reserved(row.reserved))
+        expected.append(str(found))
+    assert lines == expected
+    if stage is PROD:
+        assert [template.function(function(name))["ReservedConcurrentExecutions"] for name in ("flags", "assignments")] == [
+            2000,
+            1000,
+        ]
 
 
 @BY_STAGE
@@ -235,7 +274,8 @@ def test_inf_10_warm_sandboxes_and_snapshots_are_a_choice(templates: dict[str, T
         template = templates[stage.name]
         alias = template.resources[template.named("AWS::Lambda::Alias", f"Functions{row.name.capitalize()}Live")]
         warm = alias["Properties"].get("ProvisionedConcurrencyConfig", {}).get("ProvisionedConcurrentExecutions", 0)
-        assert warm == (stage.warm if row.start == "provisioned" else 0)
+        given = SETTINGS[stage.name].warm
+        assert warm == (given.get(row.name, stage.warm) if row.start == "provisioned" else 0)
         if row.start == "snap-start":
             assert template.function(row)["SnapStart"] == {"ApplyOn": "PublishedVersions"}
 
@@ -276,6 +316,58 @@ def test_pip_02_new_versions_go_live_by_a_canary(templates: dict[str, Template],
         assert 1 <= len(alarms["Alarms"]) <= 2
     for each in template.of("AWS::Lambda::Version").values():
         assert each["DeletionPolicy"] == "Retain", "what is rolled back to must be there"
+
+
+def test_inf_09_only_the_mirror_is_in_a_network_with_ways_to_what_it_calls(prod: Template) -> None:
+    """S3 by a route, Secrets Manager and SQS by an address in each zone. DynamoDB it doesn't call: Lambda reads the stream."""
+    mirror = SETTINGS["prod"].mirror
+    assert mirror is not None
+    within = [
+        each["Properties"]["Handler"] for each in prod.of("AWS::Lambda::Function").values() if "VpcConfig" in each["Properties"]
+    ]
+    assert within == ["handlers.assignment_mirror.handler"]
+    found = {}
+    for each in prod.of("AWS::EC2::VPCEndpoint").values():
+        properties = each["Properties"]
+        assert properties["VpcId"] == mirror.vpc_id
+        found[properties["ServiceName"]["Fn::Join"][1][-1]] = properties
+    assert found.keys() == {".s3", ".secretsmanager", ".sqs"}
+    assert found[".s3"]["VpcEndpointType"] == "Gateway"
+    assert found[".s3"]["RouteTableIds"] == list(mirror.route_table_ids)
+    (group,) = prod.of("AWS::EC2::SecurityGroup")
+    for name in (".secretsmanager", ".sqs"):
+        assert (found[name]["VpcEndpointType"], found[name]["PrivateDnsEnabled"]) == ("Interface", True)
+        assert found[name]["SubnetIds"] == list(mirror.subnet_ids[:2]), "one of each zone"
+        assert found[name]["SecurityGroupIds"] == [{"Fn::GetAtt": [group, "GroupId"]}]
+
+
+def test_inf_09_nobody_but_the_mirror_gets_through_its_endpoints(prod: Template) -> None:
+    """Its group on one port, its role, and exactly what the table permits that role."""
+    mirror = SETTINGS["prod"].mirror
+    assert mirror is not None
+    (group,) = prod.of("AWS::EC2::SecurityGroup").values()
+    assert [
+        (rule["SourceSecurityGroupId"], rule["FromPort"], rule["ToPort"], rule["IpProtocol"])
+        for rule in group["Properties"]["SecurityGroupIngress"]
+    ] == [(mirror.security_group_id, 443, 443, "tcp")]
+    assert [rule["CidrIp"] for rule in group["Properties"]["SecurityGroupEgress"]] == ["255.255.255.255/32"], "nothing goes out"
+    assert not prod.of("AWS::EC2::SecurityGroupIngress") and not prod.of("AWS::EC2::SecurityGroupEgress")
+    role = {"Fn::GetAtt": [prod.named("AWS::IAM::Role", "FunctionsMirrorRole"), "Arn"]}
+    permitted = []
+    for each in prod.of("AWS::EC2::VPCEndpoint").values():
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]:
+            assert (statement["Effect"], statement["Principal"]) == ("Allow", {"AWS": "*"})
+            assert statement["Condition"] == {"ArnEquals": {"aws:PrincipalArn": role}}
+            permitted.append((_list(statement["Action"]), statement["Resource"]))
+    row = function("mirror")
+    expected = list(_expected(prod, row))[: len(row.needs)]
+    assert sorted(permitted, key=str) == sorted(expected, key=str)
+
+
+@pytest.mark.parametrize("stage", ["dev", "staging"])
+def test_inf_09_without_a_mirror_there_is_no_network(templates: dict[str, Template], stage: str) -> None:
+    text = json.dumps(templates[stage].document)
+    assert "AWS::EC2::" not in text and "ec2:" not in text and "VpcConfig" not in text
 
 
 # --- stores ------------------------------------------------------------------------------------------------------------
