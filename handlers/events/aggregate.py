@@ -132,11 +132,11 @@ def _is_name(name: str) -> bool:
     return known
 
 
-def counters(groups: Mapping[Group, Increment], lane: str, keeping: Keeping) -> dict[Key, Increment]:
-    """What the groups add to each counter of the lane."""
+def counters(groups: Mapping[Group, Increment], lane: str, keeping: Keeping, arrived_ms: int) -> dict[Key, Increment]:
+    """What the groups add to each counter of the lane. ``arrived_ms``: when the last of their events came."""
     found: dict[Key, Increment] = {}
     for group, increment in groups.items():
-        for key, ttl in keys_of(group, lane, keeping):
+        for key, ttl in keys_of(group, lane, keeping, arrived_ms):
             known = found.get(key)
             if known is None:
                 known = found[key] = Increment(ttl)
@@ -145,19 +145,26 @@ def counters(groups: Mapping[Group, Increment], lane: str, keeping: Keeping) -> 
     return found
 
 
-def keys_of(group: Group, lane: str, keeping: Keeping) -> list[tuple[Key, int]]:
-    """The counters of a group, each with the end of its life in epoch seconds (requirement AGG-14)."""
+def keys_of(group: Group, lane: str, keeping: Keeping, arrived_ms: int) -> list[tuple[Key, int]]:
+    """The counters of a group, each with the end of its life in epoch seconds (requirement AGG-14).
+
+    A phase's is counted from the arrival, for it is still being written to: by an event's own time a late one would end it.
+    """
     experiment_id, variant, event_type, hour, phase = group
     name = _counters.hour_of(hour * 3_600_000)
     seconds = hour * 3_600
     windows = (
         (_counters.window_name(_counters.HOUR, name), seconds + 3_600 + keeping.hourly_s),
-        (_counters.window_name(_counters.DAY, name[:10]), (seconds // DAY_SECONDS + 1) * DAY_SECONDS + keeping.daily_s),
-        (_counters.window_name(_counters.PHASE, phase), (seconds // DAY_SECONDS + 1) * DAY_SECONDS + keeping.daily_s),
+        (_counters.window_name(_counters.DAY, name[:10]), _end_of_day(seconds) + keeping.daily_s),
+        (_counters.window_name(_counters.PHASE, phase), _end_of_day(arrived_ms // 1_000) + keeping.daily_s),
     )
     shard = _counters.write_shard(lane)
     sort = _counters.counter_sort(event_type, lane)
     return [(Key(_counters.counter_partition(experiment_id, variant, window, shard), sort), ttl) for window, ttl in windows]
+
+
+def _end_of_day(seconds: int) -> int:
+    return (seconds // DAY_SECONDS + 1) * DAY_SECONDS
 
 
 def texts_of(sums: Sums) -> tuple[str, str, str]:

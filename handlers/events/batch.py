@@ -203,7 +203,9 @@ class _Reading(NamedTuple):
         groups = {entry.group for entry in entries if entry.group is not None}
         keeping = self.processor.keeping
         bad = {
-            group for group in groups if any(is_too_long(key) for key, _ in aggregate.keys_of(group, self.lane.name, keeping))
+            group
+            for group in groups
+            if any(is_too_long(key) for key, _ in aggregate.keys_of(group, self.lane.name, keeping, arrived_ms=0))
         }
         if not bad:
             return [Fate(entry.place, NEW, entry) for entry in entries]
@@ -254,8 +256,9 @@ class _Writing(NamedTuple):
         last = self.records[unit.last]
         try:
             with outcome.stage("commit"):
-                increments = aggregate.counters(unit.counts.groups, lane.name, processor.keeping)
-                left_out = processor.committer.commit(lane, sequence_of(last), arrived_ms(last), increments, unit.new)
+                arrived = arrived_ms(last)
+                increments = aggregate.counters(unit.counts.groups, lane.name, processor.keeping, arrived)
+                left_out = processor.committer.commit(lane, sequence_of(last), arrived, increments, unit.new)
         except (ClientError, BotoCoreError, Transient, Moved) as error:
             return self._fail(unit.first, "aggregate", said(error))
         outcome.add(unit)

@@ -273,6 +273,17 @@ def test_agg_14_counters_end(world: World) -> None:
     assert keeping == (90 * 86_400, 400 * 86_400)
 
 
+def test_agg_14_a_late_event_does_not_end_the_counters_of_its_phase(world: World) -> None:
+    """By its own time they would have ended three days ago, with all that is in them."""
+    world.setenv({"BURGEE_DAILY_DAYS": "3"})
+    world.assign("user-1", "large", at=NOW - 9e6)
+    world.run(world.records([event(1)]))
+    world.run(world.records([event(2, at=NOW - 6.5 * 86_400)], first=2_000))
+    (phase,) = [item for item in items(world) if "#phase#" in item["partition_key"]]
+    assert int(phase["event_count"]) == 2
+    assert int(phase["ttl"]) == int(NOW) // 86_400 * 86_400 + 4 * 86_400
+
+
 def test_val_08_names_that_no_key_can_hold_are_dead_letters(world: World) -> None:
     long = "\N{MUSICAL SYMBOL G CLEF}" * 256  # of four bytes: two such names are more than a key of 2,048 holds
     world.assign("user-1", long, experiment=long)
