@@ -137,6 +137,13 @@ def failures(records: Sequence[Record], failed: Collection[str] = ()) -> dict[st
     return {"batchItemFailures": [{"itemIdentifier": number} for number in told]}
 
 
-def nothing(reason: str) -> dict[str, Any]:
-    """The answer to what isn't a batch at all, and so has nothing that could be sent again."""
-    return {"batchItemFailures": [], "error": reason}
+def nothing(reason: str, event: Any = None) -> dict[str, Any]:
+    """The answer to what isn't a batch. Where its first record has a number of Kinesis', all is sent again: records that
+    nobody has looked at mustn't count as done. Otherwise there is nothing that could be sent again.
+    """
+    try:
+        number = event["Records"][0][KINESIS.part][KINESIS.number]
+    except (LookupError, TypeError):
+        number = None
+    told = [{"itemIdentifier": number}] if isinstance(number, str) and number else []
+    return {"batchItemFailures": told, "error": reason}

@@ -55,7 +55,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     except ValueError as error:
         logger.error("not a batch", extra={"reason": str(error)})
         metrics.add_metric("ProcessingErrors", MetricUnit.Count, 1)
-        return _stream.nothing(str(error))
+        return _stream.nothing(str(error), event)
     if not records:
         metrics.add_metric("RecordsPerBatch", MetricUnit.Count, 0)
         return _answer(records, Outcome(records), started)

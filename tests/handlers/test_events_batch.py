@@ -148,6 +148,14 @@ def test_evh_02_what_is_no_batch_is_answered(content: Any) -> None:
     assert answer["batchItemFailures"] == [] and answer["error"]
 
 
+@pytest.mark.parametrize("change", [{"eventID": "shard-1:1001"}, {"eventSourceARN": "arn:aws:sqs:us-east-1:1:queue"}])
+def test_arc_08_records_that_nobody_could_look_at_are_not_acknowledged(world: World, change: dict[str, str]) -> None:
+    """They aren't as a batch of Kinesis is. Whatever that means, their events have been neither counted nor archived."""
+    first, second = world.records([event(1), event(2)])
+    answer = world.run([first, second | change])
+    assert failed(answer) == ["1000"] and answer["error"]
+
+
 def test_evh_02_what_is_unforeseen_reports_everything_and_quotes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("of user-1")

@@ -178,6 +178,11 @@ def test_evh_02_what_is_no_batch_is_answered() -> None:
     assert _stream.nothing("there is no event") == {"batchItemFailures": [], "error": "there is no event"}
 
 
+@pytest.mark.parametrize("event", [None, 1, {}, {"Records": []}, {"Records": [None]}, {"Records": [{"kinesis": {}}]}])
+def test_evb_04_only_a_number_that_was_there_is_reported(event: Any) -> None:
+    assert _stream.nothing("no batch", event)["batchItemFailures"] == []
+
+
 def test_a_stream_without_both_images_is_a_wrong_stream() -> None:
     """Not poison: the dead letters would fill with every record there is."""
     with pytest.raises(ValueError, match="NEW_AND_OLD_IMAGES"):
