@@ -233,9 +233,10 @@ class Tracker:
         assignment_id: str | None = None,
         timestamp: str | None = None,
     ) -> None:
-        """The event of a first assignment (requirement ASG-17). ``timestamp``: ISO 8601; None is now. Raises nothing.
+        """The event of a first assignment (requirement ASG-17). ``timestamp``: ISO 8601. Raises nothing.
 
-        What was already told in this span of time isn't told again. Every process gives the event the same ``event_id``.
+        What was already told in this span of time isn't told again. Every process gives the event the same ``event_id``; and
+        without a ``timestamp`` it has none, so that it is the same event, which readers count once.
         """
         if not self._active:
             return
@@ -247,9 +248,10 @@ class Tracker:
             event_id = self._new_exposure(user_id, experiment_id, variant)
             if event_id is None:
                 return
+            moment = "" if timestamp is None else f'"timestamp":"{timestamp}",'
             line = (
                 f'{{"event_id":"{event_id}","event_type":"{EXPOSURE}","user_id":{_quote(user)},'
-                f'"experiment_id":{_quote(experiment_id)},"timestamp":"{timestamp or self._now()}","properties":{{'
+                f'"experiment_id":{_quote(experiment_id)},{moment}"properties":{{'
                 f'"experiment_key":{_quote(experiment_key)},"variant":{_quote(variant)},'
                 f'"assignment_id":{"null" if assignment_id is None else _quote(assignment_id)}}}}}\n'
             )
@@ -326,12 +328,6 @@ class Tracker:
         if type(user_id) is not str or not is_text(user_id, MAX_USER):
             return None
         return user_id if self._hasher is None else digest(self._hasher, user_id)
-
-    def _now(self) -> str:
-        """The moment, with milliseconds."""
-        now = self._wall()
-        begun, second = self._turn(now)
-        return f"{second}{THOUSANDTHS[(now - begun) // 1_000_000]}Z"
 
     def _turn(self, now: int) -> tuple[int, str]:
         """When the second of ``now`` began, in ns, and its text up to the point."""

@@ -183,12 +183,11 @@ def assigner_of_process(edge: Edge) -> Assigner:
         tracker = edge.tracker
 
         def expose(assignment: Assignment, persisted: bool) -> None:
-            """An id that isn't stored is nobody's."""
-            told = assignment.assignment_id if persisted else None
+            """An id that isn't stored is nobody's, and neither is its time: another process would tell another one."""
+            told, at = (assignment.assignment_id, assignment.timestamp) if persisted else (None, None)
             tracker.exposed(
-                assignment.user_id, assignment.experiment_id, assignment.experiment_key, assignment.variant, told,
-                assignment.timestamp,
-            )  # fmt: skip
+                assignment.user_id, assignment.experiment_id, assignment.experiment_key, assignment.variant, told, at
+            )
 
         counter: Any = edge.telemetry if hasattr(edge.telemetry, "count") else None
         try:

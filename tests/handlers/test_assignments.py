@@ -542,6 +542,7 @@ def test_asg_17_an_exposure_in_an_outage_is_told_once(function: str, monkeypatch
         assignments.handler(event(query=urlencode(ASKED)), None)
     (told,) = sink.events
     assert told["properties"]["assignment_id"] is None
+    assert "timestamp" not in told, "another process, which tells it too, would say another one"
 
 
 def test_asg_39_and_sec_08_nothing_of_a_user_is_printed(function: str, capfd: pytest.CaptureFixture[str]) -> None:

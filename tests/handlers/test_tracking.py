@@ -341,6 +341,11 @@ def test_an_exposure_is_told_once_in_a_window_and_with_one_id_everywhere() -> No
     assert len(first[1].events) == 4
     assert ids(first[1].events) == ids(second[1].events)
     assert len(set(ids(first[1].events))) == 4
+    moment[0] = 59
+    third = logged(wall=lambda: moment[0] * 10**9, window_s=60)
+    third[0].exposed("u", "e", "key", "a")
+    third[0].flush()
+    assert third[1].events == first[1].events[:1], "the same event, whenever it is told"
     moment[0] = 60
     first[0].exposed("u", "e", "key", "a")
     first[0].flush()
