@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from handlers._contract import EXPOSURE, is_text
+from handlers._contract import EXPOSURE, is_text, is_timestamp
 from handlers._counters import PARTITION_KEY, SORT_KEY, Key, exposed_key
 from handlers._experiments import Experiment
 from handlers.events import dynamodb
@@ -81,10 +81,12 @@ def _pairs(asked: Iterable[Any]) -> Iterator[Pair]:
 
 def _read(item: Mapping[str, Any]) -> Assigned | None:
     try:
-        assigned = Assigned(item["assignment_id"]["S"], item["variant"]["S"], epoch_ms(item["timestamp"]["S"]))
-    except (KeyError, TypeError, ValueError):
+        identity, variant, moment = (item[name]["S"] for name in ("assignment_id", "variant", "timestamp"))
+    except (KeyError, TypeError):
         return None
-    return assigned if is_text(assigned.variant, MAX_VARIANT) else None
+    if not is_timestamp(moment) or not is_text(variant, MAX_VARIANT):  # who knows who else has written it
+        return None
+    return Assigned(identity, variant, epoch_ms(moment))
 
 
 def pairs_of(entries: Iterable[Entry]) -> list[Pair]:

@@ -95,8 +95,9 @@ def test_enr_04_properties_and_metadata_are_kept(world: World) -> None:
     assert (line["properties"], line["metadata"]) == (properties, {"sdk": "web"})
 
 
-def test_enr_05_an_assignment_that_cannot_be_read_is_told_and_the_event_kept(world: World) -> None:
-    world.assign("user-1", "large", timestamp="yesterday")
+@pytest.mark.parametrize("timestamp", ["yesterday", "2026-11-28T06:00:00+0200", "2026-11-31T00:00:00Z", "2026-11-28T03:00Z"])
+def test_enr_05_an_assignment_that_cannot_be_read_is_told_and_the_event_kept(world: World, timestamp: str) -> None:
+    world.assign("user-1", "large", timestamp=timestamp)
     answer = world.run(world.records([event(1)]))
     assert failed(answer) == [] and answer["metrics"]["enrichment_errors"] == 1
     line = only_line(world)
