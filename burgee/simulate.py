@@ -55,6 +55,7 @@ def add_command(add: "_Commands[argparse.ArgumentParser]") -> None:
     made.add_argument("--stream", metavar="NAME", default="events", help="that stream (default: %(default)s)")
     made.add_argument("-c", "--context", metavar="JSON", default=CONTEXT, help="every user's attributes; @FILE reads a file")
     made.add_argument("--seed", type=int, default=1, help="of everything that is drawn (default: %(default)s)")
+    made.add_argument("--name", type=_name, help="the run's, in its users' and events' ids (default: another one each time)")
     made.add_argument("--wait", metavar="S", type=float, default=60.0, help="for the results (default: %(default)s seconds)")
     made.add_argument("--json", action="store_true", help="print one JSON document")
     made.set_defaults(run=simulate)
@@ -73,7 +74,7 @@ def simulate(options: argparse.Namespace) -> int:
         raise Trouble(f"{options.experiment} has no two variants")
     lossy = [name for name in variants if name != control][-1]
     habits = Habits(options.rate, options.effect, options.srm, lossy)
-    run_id = secrets.token_hex(4)
+    run_id = options.name or secrets.token_hex(4)
     traffic = Traffic(client, options.experiment, dict(context), habits, options.seed, run_id)
     started = time.monotonic()
     events: list[Event] = []
@@ -232,6 +233,12 @@ def _share(text: str) -> float:
     if not 0.0 <= value < 1.0:
         raise argparse.ArgumentTypeError("a share: from 0 to less than 1")
     return value
+
+
+def _name(text: str) -> str:
+    if not (text.isascii() and text.isalnum() and len(text) <= 32):
+        raise argparse.ArgumentTypeError("at most 32 letters and digits")
+    return text
 
 
 def _effect(text: str) -> float:
