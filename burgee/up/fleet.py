@@ -33,10 +33,11 @@ EVENTS = Settings(
 )
 # The embedded AWS answers one request at a time, and this machine has other things to do: on AWS the defaults are enough.
 PATIENCE = {
-    "BURGEE_TRACKING_BUDGET_MS": "1000",
-    "BURGEE_STORE_BUDGET_MS": "1000",
+    "BURGEE_BUDGET_MS": "1000",
+    "BURGEE_TRACKING_BUDGET_MS": "1500",
+    "BURGEE_STORE_BUDGET_MS": "1500",
     "BURGEE_STORE_FIRST_BUDGET_MS": "2000",
-    "BURGEE_INGEST_BUDGET_MS": "3000",
+    "BURGEE_INGEST_BUDGET_MS": "8000",
 }
 
 

@@ -22,7 +22,9 @@ from typing import cast
 
 from burgee.up.runtime import Document, RuntimeApi, Work
 
-INIT_SECONDS = 10.0  # Lambda's limit for importing the handler's module
+# For importing the handler's module. Lambda's limit is 10, but a sandbox has a processor of its own there; here a dozen of them
+# may start at once on two.
+INIT_SECONDS = 60.0
 MAX_LINE_BYTES = 256 * 1024
 DRAIN_SECONDS = 1.0
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
