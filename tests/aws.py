@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 BATCH = 25  # items in one BatchWriteItem
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 SECTIONS = ("flags", "experiments", "segments", "layers")
@@ -110,7 +110,7 @@ class Aws:
         """A client of one's own, to hook into or to configure."""
         from botocore.config import Config
 
-        basic = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
+        basic = Config(connect_timeout=60, read_timeout=120, retries={"mode": "standard", "total_max_attempts": 3})
         return self.session.client(service, endpoint_url=self.endpoint, config=basic.merge(config) if config else basic)
 
     # --- fresh things -------------------------------------------------------------------------------------------------

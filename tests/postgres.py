@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.handlers.mirroring import Database, Mirror
 
 UNPRIVILEGED = "nobody"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 SUPERUSER = "burgee"
 SETTINGS = {
     "listen_addresses": "",  # a Unix socket is enough

@@ -18,19 +18,28 @@ def do(event: Any, context: Any) -> Any:
             os._exit(code)
         case {"do": "sleep", "seconds": seconds}:
             time.sleep(seconds)
+        case {"do": "wait", "for": path}:
+            await_file(path)
         case {"do": "answer", "bytes": size}:
             return "x" * (size - 2)
         case {"do": "print", "text": text}:
             os.write(1, text.encode())
             os.write(2, b"and on standard error\n")
-        case {"do": "die later"}:
-            threading.Timer(0.05, os._exit, (3,)).start()
+        case {"do": "die later", "after": path}:
+            threading.Thread(target=lambda: os._exit(3 if await_file(path) else 4), daemon=True).start()
         case {"do": "spawn"}:
             command = [sys.executable, "-c", "import time; time.sleep(600)"]
             return subprocess.Popen(command).pid
         case {"do": "set"}:
             return {1, 2}
     return event
+
+
+def await_file(path: str) -> bool:
+    """Returns once the file exists: a test says so, when it is done with what has to come before."""
+    while not os.path.exists(path):
+        time.sleep(0.005)
+    return True
 
 
 def about(event: Any, context: Any) -> Any:

@@ -15,7 +15,7 @@ import httpx
 from tests.burgee.projects import command
 from tests.conftest import ROOT
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 
 
 class Server:
@@ -65,7 +65,7 @@ class Server:
     def post(self, path: str, context: Any, **headers: str) -> httpx.Response:
         """POSTs ``{"context": …}`` to a path below ``/ofrep/v1/evaluate/flags``."""
         url = f"{self.url}/ofrep/v1/evaluate/flags{path}"
-        return httpx.post(url, json={"context": context}, headers=headers, trust_env=False)
+        return httpx.post(url, json={"context": context}, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS)
 
     def value(self, key: str, **context: Any) -> Any:
         return self.post(f"/{key}", context).json().get("value")

@@ -1,6 +1,5 @@
 """What the embedded AWS does otherwise than moto: transactions that cost what they touch, shards that end."""
 
-import statistics
 import sys
 import time
 from typing import Any
@@ -89,19 +88,16 @@ def test_a_transaction_with_a_sort_key_and_one_that_is_refused_leave_nothing(aws
 
 def test_a_transaction_costs_the_same_in_a_large_table(aws: Aws) -> None:
     """With a copy of the table it takes half a second with 8,000 items."""
-    client, table = aws.client("dynamodb"), aws.table("large", stream=True)
+    client, small, large = aws.client("dynamodb"), aws.table("small", stream=True), aws.table("large", stream=True)
+    aws.put(large, ({"key": {"S": f"item-{number}"}, "n": {"N": "0"}} for number in range(8_000)))
 
-    def seconds() -> float:
-        taken = []
-        for _ in range(20):
-            started = time.perf_counter()
-            client.transact_write_items(TransactItems=[add(table, "a"), add(table, "b")])
-            taken.append(time.perf_counter() - started)
-        return statistics.median(taken)
+    def seconds(table: str) -> float:
+        started = time.perf_counter()
+        client.transact_write_items(TransactItems=[add(table, "a"), add(table, "b")])
+        return time.perf_counter() - started
 
-    small = seconds()
-    aws.put(table, ({"key": {"S": f"item-{number}"}, "n": {"N": "0"}} for number in range(8_000)))
-    assert seconds() < 5 * small + 0.02
+    taken = [(seconds(small), seconds(large)) for _ in range(40)]  # in turns, so that they share what else the machine does
+    assert min(each for _, each in taken) < 5 * min(each for each, _ in taken) + 0.02
 
 
 def test_old_positions_of_a_tables_stream_expire(aws: Aws) -> None:
@@ -221,7 +217,7 @@ def test_a_mapping_reads_a_split_stream_without_losing_or_repeating(aws: Aws, st
             await asyncio.sleep(0.02)
         running.cancel()
 
-    asyncio.run(asyncio.wait_for(run(), 40))
+    asyncio.run(asyncio.wait_for(run(), 120))
     assert sorted(seen) == sorted(keys)
 
 

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.handlers.ingesting import events, new_stream, purchase
 from tests.handlers.logged import requests_in
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 INIT = """
 import sys; sys.path.insert(0, {root!r})
 import handlers.ingest

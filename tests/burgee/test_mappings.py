@@ -17,7 +17,7 @@ from burgee.up.mappings import Mapping
 from burgee.up.streams import DynamoDBStream, IteratorGone, KinesisStream, Page, Record, Shard
 from tests.aws import Aws
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 QUICK = Settings(poll_seconds=0.02, backoff_seconds=0.01)
 
 
@@ -162,13 +162,19 @@ def test_from_latest_only_what_comes_later(table: Table) -> None:
     assert keys(function.records) == ["new"]
 
 
-def test_a_window_gathers_what_comes_in_it(table: Table) -> None:
+def test_a_window_gathers_what_comes_in_it(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000.0
+    monkeypatch.setattr("burgee.up.mappings.monotonic", lambda: now)
     function = Scripted()
-    with running(Mapping(table.stream, function, QUICK._replace(maximum_batching_window_seconds=0.5))):
+    mapping = Mapping(table.stream, function, QUICK._replace(maximum_batching_window_seconds=300))
+    with running(mapping):
         for n in range(5):
             table.put(f"k{n}")
-        until(lambda: len(function.records) == 5)
-    assert len(function.events) == 1
+            until(lambda read=n + 1: [len(reader._waiting) for reader in mapping._readers.values()] == [read])
+        assert function.events == []
+        now += 300
+        until(lambda: function.events)
+    assert [keys(event["Records"]) for event in function.events] == [[f"k{n}" for n in range(5)]]
 
 
 def test_a_window_ends_early_when_the_batch_is_full(table: Table) -> None:

@@ -159,7 +159,7 @@ def test_evb_08_an_outage_from_end_to_end(
             await asyncio.sleep(0.05)
         running.cancel()
 
-    asyncio.run(asyncio.wait_for(outage(), 120))
+    asyncio.run(asyncio.wait_for(outage(), 300))
     assert counts(counted) == (12, 12)
     assert (waiting(aws, queue), mapping.counts.discarded) == (0, 12)
 

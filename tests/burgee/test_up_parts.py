@@ -97,7 +97,7 @@ def test_the_schedule_sends_events_of_eventbridge_and_outlives_failures() -> Non
             await asyncio.sleep(0.01)
         running.cancel()
 
-    asyncio.run(asyncio.wait_for(two(), 20))
+    asyncio.run(asyncio.wait_for(two(), 60))
     first, second = function.events
     assert first["detail-type"] == "Scheduled Event" and first["source"] == "aws.events" and first["detail"] == {}
     assert first["id"] != second["id"]
@@ -209,7 +209,7 @@ def test_an_embedded_aws_that_ends_is_noticed(tmp_path: Any) -> None:
         process = aws._process
         assert process is not None
         process.kill()
-        trouble = await asyncio.wait_for(aws.ended(), 20)
+        trouble = await asyncio.wait_for(aws.ended(), 60)
         await aws.stop()
         return trouble
 

@@ -14,7 +14,7 @@ from burgee.up.urls import FunctionUrl, response_of
 from handlers._events import read_event
 from handlers._http import Request
 
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 120.0
 
 
 def ask(scenario: Callable[[httpx.AsyncClient], Awaitable[None]], **more: Any) -> None:

@@ -260,9 +260,9 @@ def test_rul_18_wrong_paths(path: Any) -> None:
 def test_rul_20_patterns_are_compiled_and_safe() -> None:
     nested = {"attribute": "x", "operator": "match_regex", "value": "^(a+)+$"}
     of = evaluator({"f": {"type": "boolean", "rules": [{"when": nested, "variant": "on"}]}})
-    began = time.perf_counter()
+    began = time.process_time()
     assert of.boolean("f", {"x": "a" * 40 + "!"}, True) is False
-    assert time.perf_counter() - began < 0.01
+    assert time.process_time() - began < 1, "seconds; tried one way after the other, it takes hours"
     assert problems({"attribute": "x", "operator": "regex", "value": "("}) == [("INVALID-PATTERN", ("value",))]
     assert problems({"attribute": "x", "operator": "regex", "value": "a" * 2_000})[0][0] == "INVALID-PATTERN"
 

@@ -210,7 +210,7 @@ def test_eight_processes_and_one_directory(tmp_path: Path) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(600)
     assert [process.exitcode for process in processes] == [0] * WRITERS
     contents = sound(DirectoryStore(tmp_path))
     assert contents[-1] == WRITERS * ROUNDS

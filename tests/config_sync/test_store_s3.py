@@ -59,7 +59,7 @@ def client(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Any:
     """One of its own, for the hooks, that doesn't wait between attempts."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
-    return aws.new_client("s3", Config(retries=retries, read_timeout=2))
+    return aws.new_client("s3", Config(retries=retries, read_timeout=60))
 
 
 @pytest.fixture

@@ -144,5 +144,5 @@ def beside(work: Callable[[], object]) -> Iterator[Thread]:
     try:
         yield thread
     finally:
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()

@@ -14,6 +14,7 @@ from typing import Self
 
 Behaviour = Callable[["Peer"], None]
 DRIP_SECONDS = 0.005
+PATIENCE_SECONDS = 60.0
 
 
 class Gone(Exception):
@@ -42,6 +43,18 @@ class Peer:
 
     def say(self, data: bytes) -> None:
         self.channel.sendall(data)
+
+    def await_reader(self) -> None:
+        """Returns when the client has read everything that was said: its socket, on this machine, holds nothing more."""
+        (_, ours), (_, theirs) = self.channel.getsockname(), self.channel.getpeername()
+        ends = (f"0100007F:{theirs:04X}", f"0100007F:{ours:04X}")  # local and remote, as the client's socket has them
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until:
+            rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+            if [row[4].partition(":")[2] for row in rows if tuple(row[1:3]) == ends] == ["00000000"]:
+                return
+            time.sleep(0.005)
+        raise AssertionError("the client doesn't read")
 
     def drip(self, data: bytes) -> None:
         """A byte at a time."""
@@ -86,7 +99,7 @@ class Player:
                 channel.shutdown(socket.SHUT_RDWR)
             channel.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE_SECONDS)
 
     def _start(self, work: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)

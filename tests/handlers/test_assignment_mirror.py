@@ -323,7 +323,7 @@ def test_mirror_lag_is_the_age_of_the_oldest_record(mirror: Mirror, capsys: pyte
     now = datetime.now(UTC).timestamp()
     mirror(record(1, item("user-1"), at=now - 5), record(2, item("user-2"), at=now))
     (found,) = metrics_in(capsys.readouterr().out)
-    assert 5_000 <= found["MirrorLagMs"] < 30_000
+    assert 5_000 <= found["MirrorLagMs"] < 300_000
 
 
 def test_sec_08_logs_name_neither_users_nor_contexts(mirror: Mirror, queue: Queue, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import select
 import socket
 import threading
 import time
@@ -22,11 +23,12 @@ from handlers import _lifecycle
 from handlers._aws_json import CONTENT_TYPES, KINDS, MAX_ANSWER_BYTES, AwsError, JsonClient, backoff_seconds, client_of
 from handlers._credentials import Credentials
 from tests.aws import REGION, Aws
-from tests.handlers.playing import Behaviour, Gone, Peer, Player, certificate, http, once, silence
+from tests.handlers.playing import PATIENCE_SECONDS, Behaviour, Gone, Peer, Player, certificate, http, once, silence
 from tests.handlers.test_s3 import Fixed, until
 
 PUT = "DynamoDB_20120810.PutItem"
 GET = "DynamoDB_20120810.GetItem"
+LATE_SECONDS = 15.0  # nobody waits so long for a deadline of a second or two, however busy the machine; its peers last longer
 
 
 def client(endpoint: str, service: str = "dynamodb", **more: Any) -> JsonClient:
@@ -63,7 +65,7 @@ def refusal(status: str, code: str, **more: object) -> bytes:
     return http(status, json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", **more}).encode())
 
 
-def fails(endpoint: str, seconds: float = 5.0, **more: Any) -> AwsError:
+def fails(endpoint: str, seconds: float = PATIENCE_SECONDS, **more: Any) -> AwsError:
     with pytest.raises(AwsError) as caught:
         client(endpoint).call(PUT, {"TableName": "t"}, until(seconds), **more)
     assert caught.value.kind in KINDS
@@ -257,22 +259,24 @@ def test_expired_credentials_are_dropped_and_a_wrong_clock_is_corrected() -> Non
 
 def _drip_answer(peer: Peer) -> None:
     hear_all(peer)
-    peer.drip(http("200 OK", b"{" + b" " * 5000 + b"}"))
+    peer.drip(http("200 OK", b"{" + b" " * 9_000 + b"}"))
 
 
 @pytest.mark.parametrize("behaviour", [silence, _drip_answer], ids=["silence", "a byte now and then"])
 def test_a_lost_answer_is_a_timeout_and_nothing_is_sent_again(behaviour: Behaviour) -> None:
     with Player(behaviour) as player:
         start = time.monotonic()
-        error = fails(player.endpoint, 0.1)
+        error = fails(player.endpoint, 1.0)
         assert (error.kind, error.sent) == ("timeout", True)
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < LATE_SECONDS
         assert player.connections == len(player.requests) == 1
 
 
 def _never_read(peer: Peer) -> None:
     peer.channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    time.sleep(1.5)
+    until_closed = select.poll()
+    until_closed.register(peer.channel, select.POLLRDHUP)
+    until_closed.poll(PATIENCE_SECONDS * 1000)
 
 
 def _read_slowly(peer: Peer) -> None:
@@ -295,15 +299,16 @@ def test_a_peer_that_does_not_read_holds_nobody_beyond_the_deadline(
         kinesis.prepare()
         start = time.monotonic()
         with pytest.raises(AwsError) as caught:
-            kinesis.call("Kinesis_20131202.PutRecords", b"x" * 12_000_000, until(0.8))
+            kinesis.call("Kinesis_20131202.PutRecords", b"x" * 12_000_000, until(1.5))
         assert (caught.value.kind, caught.value.sent) == ("timeout", True)
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < LATE_SECONDS
 
 
 def test_no_connection_is_told_apart_from_a_lost_answer() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    error = fails(f"http://127.0.0.1:{port}")
+    with socket.socket() as nobody:  # bound, so that it is nobody else's, and not listening
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        error = fails(f"http://127.0.0.1:{port}")
     assert (error.kind, error.sent) == ("refused", False)
     error = fails(f"http://127.0.0.1:{port}", -1.0)
     assert (error.kind, error.sent) == ("timeout", False)
@@ -330,9 +335,9 @@ def test_retries_end_with_their_number_and_with_the_time() -> None:
         assert len(player.requests) == 3
         start = time.monotonic()
         with pytest.raises(AwsError) as caught:
-            client(player.endpoint).call(PUT, {}, until(0.2), retries=1000)
+            client(player.endpoint).call(PUT, {}, until(2.0), retries=1000)
         assert caught.value.kind == "throttled"
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < LATE_SECONDS
         assert len(player.requests) < 20
 
 
@@ -386,7 +391,7 @@ def test_a_connection_that_the_server_closed_is_found_out_before_anything_is_sen
     with Player(behave, context) as player:
         dynamodb = client(player.endpoint)
         dynamodb.call(PUT, {}, until())
-        assert closed.wait(5)
+        assert closed.wait(PATIENCE_SECONDS)
         time.sleep(0.05)
         assert dynamodb.call(PUT, {}, until()) == {}
         assert dynamodb.call(PUT, {}, until()) == {"again": 1}, "and a living connection passes for one"

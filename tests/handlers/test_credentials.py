@@ -154,17 +154,17 @@ def test_a_renewal_leaves_half_of_the_time(ask: Ask) -> None:
     provider.get(until())
     clocks.ahead = 3600 - RENEW_SECONDS + 5
     start = time.monotonic()
-    assert provider.get(clocks.monotonic() + 0.4).access_key == "AKIA0"
-    assert 0.15 < time.monotonic() - start < 0.39
+    assert provider.get(clocks.monotonic() + 4).access_key == "AKIA0"
+    assert 1.9 < time.monotonic() - start < 3.9
 
 
 def test_an_address_that_does_not_answer_in_time(ask: Ask) -> None:
     ask(silence)
     start = time.monotonic()
     with pytest.raises(OriginError) as caught:
-        FromEnvironment().get(start + 0.1)
+        FromEnvironment().get(start + 0.5)
     assert caught.value.kind == "credentials"
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 15, "and the address never answers"
 
 
 def test_the_authorization_may_be_in_a_file_that_changes(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

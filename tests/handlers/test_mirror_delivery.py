@@ -169,7 +169,7 @@ def play(aws: Aws, table: str, function: Failing, is_done: Callable[[], bool]) -
 
     async def work() -> None:
         running = asyncio.create_task(mapping.run())
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not is_done() and time.monotonic() < until:
             await asyncio.sleep(0.02)
         running.cancel()

@@ -46,7 +46,7 @@ def _ask(answer: Callable[[bytes], bytes | None], tmp_path: Path, host: str = "h
     configuration = tmp_path / "resolv.conf"
     configuration.write_text(f"# comment\nnameserver 127.0.0.1\n{more}")
     with nameserver(answer) as port:
-        return resolve(host, until(5), time.monotonic, hosts="", configuration=str(configuration), port=port)
+        return resolve(host, until(), time.monotonic, hosts="", configuration=str(configuration), port=port)
 
 
 def test_addresses_behind_an_alias(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_lost_packet_is_asked_for_again(tmp_path: Path) -> None:
     configuration = tmp_path / "resolv.conf"
     configuration.write_text("nameserver 127.0.0.1")
     with nameserver(answer) as port:
-        found = resolve("h.example", until(0.4), time.monotonic, hosts="", configuration=str(configuration), port=port)
+        found = resolve("h.example", until(4), time.monotonic, hosts="", configuration=str(configuration), port=port)
     assert found == ["10.0.0.1"]
     assert len(asked) == 2
 
@@ -108,7 +108,7 @@ def test_a_nameserver_that_fails_is_followed_by_the_next(tmp_path: Path) -> None
         return _answer(packet, _record(A, b"\x0a\0\0\x01"), code=codes.pop(0))
 
     with nameserver(answer) as port:
-        found = resolve("h.example", until(5), time.monotonic, hosts="", configuration=str(configuration), port=port)
+        found = resolve("h.example", until(), time.monotonic, hosts="", configuration=str(configuration), port=port)
     assert found == ["10.0.0.1"]
     assert codes == []
 
@@ -135,7 +135,7 @@ def test_a_packet_for_another_question_is_passed_over(tmp_path: Path) -> None:
     configuration = tmp_path / "resolv.conf"
     configuration.write_text("nameserver 127.0.0.1\nnameserver 127.0.0.1\n")
     with nameserver(answer) as port:
-        found = resolve("h.example", until(0.8), time.monotonic, hosts="", configuration=str(configuration), port=port)
+        found = resolve("h.example", until(8), time.monotonic, hosts="", configuration=str(configuration), port=port)
     assert found == ["10.0.0.1"]
 
 
@@ -156,15 +156,15 @@ def test_the_hosts_file_comes_first(tmp_path: Path) -> None:
     hosts.write_text("::1 store\n10.0.0.7 other Store.example store # store\n#10.0.0.8 gone\n")
 
     def ask(host: str) -> list[str]:
-        return resolve(host, until(5), time.monotonic, hosts=str(hosts), configuration="")
+        return resolve(host, until(), time.monotonic, hosts=str(hosts), configuration="")
 
     assert ask("store") == ask("STORE") == ask("store.example") == ["10.0.0.7"]
-    assert resolve("localhost", until(5), time.monotonic, hosts="", configuration="") == ["127.0.0.1"]
+    assert resolve("localhost", until(), time.monotonic, hosts="", configuration="") == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.1.2.3"])
 def test_an_address_is_its_own(address: str) -> None:
-    assert resolve(address, until(5), time.monotonic, hosts="", configuration="") == [address]
+    assert resolve(address, until(), time.monotonic, hosts="", configuration="") == [address]
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, ".".join(["abcdefg"] * 40)])
@@ -181,9 +181,9 @@ def test_without_a_configuration_the_system_is_asked(monkeypatch: pytest.MonkeyP
         return [(2, 1, 6, "", ("10.0.0.1", 0)), (2, 1, 6, "", ("10.0.0.1", 0)), (2, 1, 6, "", ("10.0.0.2", 0))]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    assert resolve("known.example", until(5), time.monotonic, hosts="", configuration="") == ["10.0.0.1", "10.0.0.2"]
+    assert resolve("known.example", until(), time.monotonic, hosts="", configuration="") == ["10.0.0.1", "10.0.0.2"]
     with pytest.raises(OriginError, match="not known"):
-        resolve("unknown.example", until(5), time.monotonic, hosts="", configuration="")
+        resolve("unknown.example", until(), time.monotonic, hosts="", configuration="")
 
 
 def test_addresses_are_asked_for_again_after_a_while_and_old_ones_outlive_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from handlers._origin import OriginError
 from handlers._s3 import S3
 from tests.aws import REGION, Aws
 
-SOON = 20.0
+SOON = 60.0
 
 
 class Fixed:

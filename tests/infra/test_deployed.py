@@ -89,7 +89,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     with (place / "log").open("wb") as log:
         process = subprocess.Popen([MINISTACK], cwd=place, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
-        for _ in range(300):
+        for _ in range(1_200):
             try:
                 socket.create_connection(("127.0.0.1", made.port), 1).close()
                 break
@@ -99,7 +99,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         yield made
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _code() -> bytes:
@@ -137,7 +137,7 @@ def outputs(cloud: Cloud, assembly: Assembly) -> dict[str, str]:
     formation = cloud.client("cloudformation")
     url = f"{cloud.endpoint}/{bucket}/template.json"
     formation.create_stack(StackName=STACK, TemplateURL=url, Capabilities=["CAPABILITY_IAM"])
-    for _ in range(300):
+    for _ in range(1_500):
         (stack,) = formation.describe_stacks(StackName=STACK)["Stacks"]
         if not stack["StackStatus"].endswith("IN_PROGRESS"):
             break

@@ -70,7 +70,7 @@ def _not_ready(request: pytest.FixtureRequest, world: World) -> None:
     request.addfinalizer(gate.set)
 
     def fetch() -> bytes:
-        gate.wait(10)
+        gate.wait(60)
         return snapshot()
 
     api.set_provider(BurgeeProvider(fetch))

@@ -219,7 +219,7 @@ class Heard:
 
     def wait(self, count: int) -> dict[str, EventDetails]:
         with self._arrived:
-            assert self._arrived.wait_for(lambda: len(self.events) >= count, timeout=5), self.events
+            assert self._arrived.wait_for(lambda: len(self.events) >= count, timeout=60), self.events
         return dict(self.events)
 
 
@@ -317,7 +317,7 @@ def test_while_the_source_is_read_the_provider_is_not_ready() -> None:
     gate, data = threading.Event(), snapshot(flag("a", 1))
 
     def fetch() -> bytes:
-        gate.wait(5)
+        gate.wait(60)
         return data
 
     api.set_provider(BurgeeProvider(fetch))
@@ -327,7 +327,7 @@ def test_while_the_source_is_read_the_provider_is_not_ready() -> None:
     ready = threading.Event()
     client.add_handler(ProviderEvent.PROVIDER_READY, lambda _: ready.set())
     gate.set()
-    assert ready.wait(5)
+    assert ready.wait(60)
     assert client.get_integer_value("a", 5) == 1
 
 
