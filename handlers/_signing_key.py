@@ -13,6 +13,7 @@ from evaluator.errors import BurgeeError
 from handlers._sync_settings import PARAMETER, KeySource
 
 RETRIES: Any = {"mode": "standard", "total_max_attempts": 4}
+CURRENT = "AWSCURRENT"
 CONFIG = Config(connect_timeout=2, read_timeout=5, retries=RETRIES)
 
 
@@ -51,7 +52,7 @@ def _of_parameter(name: str) -> bytes:
 
 def _of_secret(name: str) -> bytes:
     """The version that is current. As text, or as bytes: whoever stored a file has either."""
-    answer = boto3.client("secretsmanager", config=CONFIG).get_secret_value(SecretId=name)
+    answer = boto3.client("secretsmanager", config=CONFIG).get_secret_value(SecretId=name, VersionStage=CURRENT)
     text: str | None = answer.get("SecretString")
     data: bytes = answer["SecretBinary"] if text is None else text.encode()
     return data

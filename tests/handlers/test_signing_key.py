@@ -48,6 +48,17 @@ class Signed:
         """To another key: the secret's current version."""
         self.client.put_secret_value(SecretId=self.secret, SecretString=key.decode())
 
+    def back(self) -> None:
+        """To the key before, by the commands of docs/store.md."""
+        versions = self.client.list_secret_version_ids(SecretId=self.secret)["Versions"]
+        ids = {stage: version["VersionId"] for version in versions for stage in version["VersionStages"]}
+        self.client.update_secret_version_stage(
+            SecretId=self.secret,
+            VersionStage="AWSCURRENT",
+            MoveToVersionId=ids["AWSPREVIOUS"],
+            RemoveFromVersionId=ids["AWSCURRENT"],
+        )
+
     def reader(self, *keys: bytes) -> tuple[Reader, Reports]:
         """A function's, as its environment makes it."""
         reports = Reports()
@@ -103,7 +114,7 @@ def test_flg_21_another_key_is_refused_and_the_last_good_version_stays(signed: S
     assert reports.last("SnapshotQuarantined").items() >= {"reason": "signature", "about_version": 2}.items()
     newcomer, _ = signed.reader(OLD)
     assert look(newcomer) is None, "a new process has nothing to go on with"
-    signed.switch(OLD)
+    signed.back()
     assert sync.handler({}, None)["version"] == 3, "signed anew"
     assert (look(reader), look(newcomer)) == (False, False)
 
