@@ -34,6 +34,10 @@ def emitted(name: str) -> frozenset[str]:
         from handlers.sync import STATUSES
 
         texts |= {f"Sync{status.capitalize()}" for status in STATUSES}
+    if name == "events":
+        from handlers.events import _NOUNS
+
+        texts |= {f"{noun.capitalize()}Errors" for noun in _NOUNS.values()}
     return frozenset(texts)
 
 
