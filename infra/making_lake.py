@@ -1,7 +1,7 @@
 """The lake's catalogue: two tables for Athena over the archive's layout, whose partitions nobody has to add.
 
 The columns are the members of the archive's own lines (``handlers.events.archive.FIELDS``). Objects and maps are text of JSON,
-for ``json_extract``: their members are whatever a producer sends. docs/event-processor.md has queries.
+for ``json_extract``: their members are whatever a producer sends. docs/events.md has queries.
 """
 
 from __future__ import annotations

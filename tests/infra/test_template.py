@@ -10,7 +10,6 @@ import pytest
 from infra import golden
 from infra.functions import FUNCTIONS, LAKE, SECRETS, SIGNING_KEY, SNAPSHOTS, Function, Given, Ref, function
 from infra.making_functions import ALIAS, LIST_STREAMS, NETWORK, NO_RESOURCE
-from infra.making_lake import columns
 from infra.settings import read_settings
 from infra.stages import CANARY_MINUTES, DEV, PROD, STAGES, Stage
 from infra.stores import QUEUES, TABLES
@@ -459,32 +458,6 @@ def test_inf_06_the_lake_gets_cheaper_and_its_rest_ends(templates: dict[str, Tem
         assert [each["StorageClass"] for each in archive["Transitions"]] == ["STANDARD_IA", "GLACIER_IR"]
     assert rules["quarantine-ends"]["Prefix"] == "errors/"
     assert rules["letters-end"]["ExpirationInDays"] == 30
-
-
-def test_arc_05_the_catalogue_has_the_archives_layout(prod: Template) -> None:
-    """Columns are the lines' members, partitions the keys' parts: what the code writes can be queried."""
-    from handlers.events import archive
-
-    tables = {
-        each["Properties"]["TableInput"]["Name"]: each["Properties"]["TableInput"]
-        for each in prod.of("AWS::Glue::Table").values()
-    }
-    assert tables.keys() == {"events", "quarantined"}
-    for name, prefix in (("events", ""), ("quarantined", archive.ERRORS)):
-        table = tables[name]
-        assert [each["Name"] for each in table["StorageDescriptor"]["Columns"]] == list(archive.FIELDS)
-        assert [each["Name"] for each in table["PartitionKeys"]] == ["year", "month", "day", "hour"]
-        template = json.dumps(table["Parameters"]["storage.location.template"])
-        key = re.sub(r"\d+", "0", archive._partition(0))
-        assert re.sub(r"\$\{\w+\}", "0", template).endswith(f'/{prefix}{key}/"]]}}') or f"/{prefix}year=${{year}}/" in template
-        assert table["Parameters"]["projection.enabled"] == "true"
-    kinds = columns()
-    assert (kinds["phase"], kinds["precedes_assignment"], kinds["time_since_assignment_seconds"]) == (
-        "bigint",
-        "boolean",
-        "bigint",
-    )
-    assert kinds["properties"] == "string"  # JSON's text, for json_extract
 
 
 # --- who watches -------------------------------------------------------------------------------------------------------
