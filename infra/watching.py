@@ -20,12 +20,11 @@ from infra.alarms import ALARMS, Alarm
 from infra.functions import Function
 from infra.making_functions import Functions
 from infra.making_stores import Stores
+from infra.prices import prices
 from infra.queries import saved
 from infra.settings import Settings
 from infra.stages import Stage
 
-# AWS's list for arm64 in us-east-1, dollars: docs/cost.md has the model; here it draws a line.
-PER_GB_SECOND, PER_REQUEST = 0.0000133334, 0.0000002
 WIDTH = 24  # of a dashboard
 FIVE_MINUTES = Duration.minutes(5)
 
@@ -237,10 +236,11 @@ def _graph(title: str, metrics: Sequence[cloudwatch.IMetric], most: int | None =
 
 
 def _cost(row: Function, invocations: cloudwatch.IMetric, duration: cloudwatch.IMetric) -> cloudwatch.IMetric:
-    """Of requests and duration; provisioned concurrency comes on top."""
-    second = row.memory_mb / 1024 * PER_GB_SECOND / 1000
+    """Of requests and duration at list prices (docs/cost.md); provisioned concurrency comes on top."""
+    millisecond = prices().usd("lambda-arm64", row.memory_mb / 1024 / 1000)
+    request = prices().usd("lambda-requests", 1)
     return cloudwatch.MathExpression(
-        expression=f"(busy * {second:.12f} + asked * {PER_REQUEST:.7f}) * 12",
+        expression=f"(busy * {millisecond:.12f} + asked * {request:.7f}) * 12",
         using_metrics={"busy": duration, "asked": invocations},
         period=FIVE_MINUTES,
         label="cost",
