@@ -12,11 +12,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from infra.alarms import KINESIS, LAMBDA, MINUTE, OURS, SQS, Alarm, Metric
 from infra.functions import function
-from tests.aws import Aws
+from tests.infra.embedded import wrong_in
 
 OK, IN_ALARM = "OK", "ALARM"
 HOUR = 3_600
@@ -26,6 +26,13 @@ _DIMENSION = {LAMBDA: "FunctionName", SQS: "QueueName", KINESIS: "StreamName"}
 Dimensions = tuple[tuple[str, str], ...]
 
 
+class Place(Protocol):
+    """An embedded AWS: ``tests.aws.Aws``, or a running platform's."""
+
+    def client(self, service: str) -> Any: ...
+    def name(self, kind: str) -> str: ...
+
+
 class Cloud:
     """Metrics of a test's own, by minutes that the test counts in ``minute``.
 
@@ -33,7 +40,7 @@ class Cloud:
     dimension more is another metric; for moto it isn't.
     """
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Place) -> None:
         self._client = aws.client("cloudwatch")
         self._prefix = aws.name("cloud")
         self._begin = datetime.fromtimestamp(time.time() // HOUR * HOUR, UTC) - timedelta(hours=3)
@@ -54,6 +61,7 @@ class Cloud:
                 self._embedded(document)
 
     def _embedded(self, document: Mapping[str, Any]) -> None:
+        assert (wrong := wrong_in(document)) == "", f"CloudWatch takes no metric of this line: {wrong}: {document}"
         for directive in document["_aws"]["CloudWatchMetrics"]:
             for names in directive["Dimensions"]:
                 dimensions = tuple((name, str(document[name])) for name in sorted(names))

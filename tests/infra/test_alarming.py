@@ -1,6 +1,8 @@
 """The tests' CloudWatch by itself: what is missing, M of N, expressions, and metrics that go through moto."""
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from infra.alarms import LAMBDA, OURS, SQS, Alarm, Metric
 from tests.aws import Aws
 from tests.infra.alarming import IN_ALARM, OK, Cloud, calculated, judged, percentile
+from tests.infra.embedded import wrong_in
 
 
 def alarm(metric: Metric | None = None, **more: Any) -> Alarm:
@@ -61,8 +64,13 @@ def test_percentiles_lie_between_values() -> None:
 
 
 def line(value: Any, service: str = "burgee-flags", *more: str) -> str:
+    return json.dumps(document(value, service, *more)) + "\n"
+
+
+def document(value: Any, service: str = "burgee-flags", *more: str) -> dict[str, Any]:
     directive = {"Namespace": OURS, "Dimensions": [["service", *more]], "Metrics": [{"Name": "Errors"}]}
-    return json.dumps({"service": service, "x": "y", "Errors": value, "_aws": {"CloudWatchMetrics": [directive]}}) + "\n"
+    about = {"Timestamp": int(time.time() * 1_000), "CloudWatchMetrics": [directive]}
+    return {"service": service, "x": "y", "Errors": value, "_aws": about}
 
 
 def test_lines_become_metrics_of_their_minute(aws: Aws) -> None:
@@ -88,3 +96,47 @@ def test_tests_do_not_meet(aws: Aws) -> None:
     Cloud(aws).measured(SQS, "ApproximateNumberOfMessagesVisible", "events-poison", 3)
     metric = Metric(SQS, "ApproximateNumberOfMessagesVisible", "events-poison")
     assert Cloud(aws).datapoints(alarm(metric, periods=1)) == [None]
+
+
+Directive = dict[str, Any]
+
+
+def _spoil(change: Callable[[dict[str, Any], Directive], object]) -> dict[str, Any]:
+    made = document(1)
+    change(made, made["_aws"]["CloudWatchMetrics"][0])
+    return made
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda made, directive: made.pop("Errors"),
+        lambda made, directive: made.update(Errors="1"),
+        lambda made, directive: made.update(Errors=True),
+        lambda made, directive: made.update(Errors=float("nan")),
+        lambda made, directive: made.update(Errors=[]),
+        lambda made, directive: made.update(Errors=[1] * 101),
+        lambda made, directive: made.pop("service"),
+        lambda made, directive: made.update(service=7),
+        lambda made, directive: made.update(service=""),
+        lambda made, directive: made.update(more="x" * 300_000),
+        lambda made, directive: made["_aws"].pop("Timestamp"),
+        lambda made, directive: made["_aws"].update(Timestamp=1_795_000_000),
+        lambda made, directive: made["_aws"].update(more=1),
+        lambda made, directive: directive.pop("Namespace"),
+        lambda made, directive: directive.update(Dimensions=["service"]),
+        lambda made, directive: directive.update(Dimensions=[]),
+        lambda made, directive: directive.update(Metrics=[]),
+        lambda made, directive: directive.update(Metrics=directive["Metrics"] * 2),
+        lambda made, directive: directive.update(Metrics=[{"Name": "Errors", "Unit": "ms"}]),
+        lambda made, directive: directive.update(Metrics=[{"Name": f"m{number}"} for number in range(101)]),
+    ],
+)
+def test_mon_02_a_line_that_cloudwatch_would_ignore_is_found(change: Callable[[dict[str, Any], Directive], object]) -> None:
+    assert wrong_in(document([1, 2.5])) == ""
+    assert wrong_in(_spoil(change))
+
+
+def test_mon_02_such_a_line_fails_whoever_hands_it_in(aws: Aws) -> None:
+    with pytest.raises(AssertionError, match="takes no metric"):
+        Cloud(aws).lines(json.dumps(document("1")))
