@@ -70,6 +70,9 @@ if TYPE_CHECKING:
         def begin(self) -> int:
             """A request has come: the moment, for ``end``."""
 
+        def evaluated(self, started: int) -> None:
+            """Flags have been answered, and nothing else done yet."""
+
         def end(
             self,
             started: int,
@@ -127,6 +130,9 @@ class NoTelemetry:
     def begin(self) -> int:
         return 0
 
+    def evaluated(self, started: int) -> None:
+        return
+
     def end(self, *_: object) -> None:
         return
 
@@ -183,6 +189,7 @@ class Edge:
         try:
             tracker = self.tracker
             if request.evaluated is not None:
+                self.telemetry.evaluated(started)
                 tracker.track_flags(request, *request.evaluated)
             if tracker.pending:
                 tracker.flush()

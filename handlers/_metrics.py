@@ -28,6 +28,7 @@ TRACKING_DROPPED, TRACKING_PENDING = "TrackingDropped", "TrackingPending"
 PERSIST_FAILED, BREAKER_OPEN = "PersistFailed", "BreakerOpen"
 ERRORS, CLIENT_ERRORS, THROTTLED, UNAUTHORIZED = "Errors", "ClientErrors", "Throttled", "Unauthorized"
 LATENCY, COLD_START, LOG_DROPPED = "Latency", "ColdStart", "LogDropped"
+SLOW_EVALUATION = "SlowEvaluation"
 
 ASSIGN, BULK = "assign", "ofrep-bulk"  # routes that are counted by themselves
 MOST_HELD = 100  # the numbers that one metric may have in one line, so the requests that may wait for it

@@ -19,6 +19,7 @@ from handlers._metrics import (
     FLAG_DETAIL,
     MOST_HELD,
     NAMESPACE,
+    SLOW_EVALUATION,
     Metrics,
     emit,
     report,
@@ -53,6 +54,7 @@ __all__ = ["Telemetry", "emit", "report"]
 RATE, SALT, SOURCE_IP, DETAIL = "BURGEE_LOG_RATE", "BURGEE_LOG_SALT", "BURGEE_LOG_SOURCE_IP", "BURGEE_METRIC_DETAIL"
 MAX_FIELD = 256  # characters of one text on a request's line
 LONGEST_HELD_NS = 10_000_000_000
+SLOW_NS = 5_000_000  # what an answer from memory may take
 
 _LEVEL_NAMES = {INFO: "INFO", WARNING: "WARNING", ERROR: "ERROR"}
 _ALL = 2**32  # what no 32-bit number reaches
@@ -147,6 +149,16 @@ class Telemetry(Metrics):
         return blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8, key=key).hexdigest()
 
     # --- a request ----------------------------------------------------------------------------------------------------
+
+    def evaluated(self, started: int) -> None:
+        """Flags have been answered. Counts an answer that was slow though nobody had to start or to look at the store.
+
+        Call it before anything that isn't evaluation, such as tracking. ``started``: what ``begin`` gave.
+        """
+        if self._clock() - started > SLOW_NS and not self._cold:
+            source = self._source
+            if source is None or source.checks == self._checks:
+                self.count(SLOW_EVALUATION)
 
     def end(
         self,

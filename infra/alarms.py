@@ -22,6 +22,7 @@ SYNC_AGE_MS = 60_000
 MIRROR_AGE_MS = 6 * 3_600_000  # at 24 hours the table's stream forgets
 CACHE_PERCENT = 90
 STALE_MS = 60_000
+WARM_MS, WARM_PERCENT = 5, 1  # p99 of an answer from memory
 LONG_RUN_MS = 30_000
 LAG_MS = 60_000
 QUARTER = 15  # minutes: what passes by itself needs nobody
@@ -134,6 +135,18 @@ def _of_followers(row: Function) -> Iterator[Alarm]:
         expression="IF(FILL(hit, 0) + FILL(miss, 0) > 100, 100 * FILL(hit, 0) / (FILL(hit, 0) + FILL(miss, 0)), 100)",
         periods=15,
         needed=10,
+    )
+
+
+def _of_evaluators(row: Function) -> Iterator[Alarm]:
+    """A percentile of ``Latency`` would have looks at the store and tracking in it; the function counts what is slow itself."""
+    yield Alarm(
+        f"{row.name}-evaluation",
+        f"p99 of an answer of {row.name} from memory is above {WARM_MS} ms",
+        "Slow evaluation",
+        (("slow", Metric(OURS, "SlowEvaluation", row.name)), ("hit", Metric(OURS, "CacheHit", row.name))),
+        WARM_PERCENT,
+        expression="IF(FILL(hit, 0) > 100, 100 * FILL(slow, 0) / hit, 0)",
     )
 
 
@@ -349,6 +362,8 @@ def _all() -> Iterator[Alarm]:
         if "BURGEE_STORE" in row.environment and row.hot:
             yield from _of_followers(row)
             yield from _of_trackers(row)
+        if row.name == "flags":
+            yield from _of_evaluators(row)
     yield from _of_streams()
     yield from _of_queues()
     yield from _SINGLE

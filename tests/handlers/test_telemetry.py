@@ -315,6 +315,23 @@ def test_mon_02_looks_at_the_store_are_cache_misses() -> None:
     assert desk.lines[2]["BulkEvaluation"] == 1
 
 
+@pytest.mark.parametrize(
+    ("microseconds", "looks", "cold", "counted"),
+    [(5_001, False, False, 1), (5_000, False, False, 0), (90_000, True, False, 0), (90_000, False, True, 0)],
+)
+def test_mon_03_an_answer_from_memory_that_is_slow_is_counted(microseconds: int, looks: bool, cold: bool, counted: int) -> None:
+    """Neither a cold start nor a look at the store is an evaluation; what comes after it (tracking) isn't either."""
+    desk = Desk(cold=cold)
+    reader = SimpleNamespace(checks=3)
+    desk.telemetry.watch(reader)
+    started = desk.telemetry.begin()
+    desk.monotonic += microseconds * 1_000
+    reader.checks += looks
+    desk.telemetry.evaluated(started)
+    desk.request(microseconds=30_000)
+    assert desk.line.get("SlowEvaluation", 0) == counted
+
+
 def test_a_warning_is_a_warning() -> None:
     desk = Desk()
     desk.request(fields={"warning": "the assignment could not be stored"})

@@ -10,7 +10,8 @@ from typing import Any
 from burgee.up.functions import Function
 from config_sync import compile_project
 from evaluator.snapshot.manifest import POINTER
-from handlers import _kinesis, _log, _snapshots, ingest
+from handlers import _edge, _kinesis, _log, _snapshots, ingest
+from handlers._ofrep import answer
 from handlers._origin import OriginError
 from handlers._settings import Settings
 from handlers._snapshots import Reader
@@ -51,7 +52,7 @@ class Edge:
         self.clocks = Clocks()
         self.store = Memory(self.clocks, takes_ms)
         self.store.publish(1, "", data=SNAPSHOT)
-        self._users = 0
+        self.asked = 0
         given = {"KINESIS_STREAM_NAME": "", "BURGEE_OUTBOX_URL": ""} | variables
         if of == "ingest" and not given["KINESIS_STREAM_NAME"]:
             given["KINESIS_STREAM_NAME"] = new_stream(stage.aws)
@@ -65,14 +66,14 @@ class Edge:
         _snapshots._of_process["reader"] = Reader(settings, self.store, clock=clock, wall=wall, entropy=lambda: 0.5)
 
     def ask(self, user: str = "") -> Any:
-        self._users += not user
-        user = user or f"user-{self._users}"
+        self.asked += not user
+        user = user or f"user-{self.asked}"
         if self.of == "flags":
             event = http("POST", "/ofrep/v1/evaluate/flags/a-flag", body={"context": {"targetingKey": user}})
         elif self.of == "assignments":
             event = http("GET", "/assign", f"user_id={user}&experiment_key=checkout")
         else:
-            event = http("POST", "/events", body=purchase(self._users, timestamp=...))
+            event = http("POST", "/events", body=purchase(self.asked, timestamp=...))
         return self.stage.invoke(self.of, event)
 
 
@@ -174,6 +175,28 @@ def refresh_at_every_request(stage: Stage, of: str, broken: bool) -> Happen:
         for _ in range(BUSY):
             edge.clocks.pass_(100)
             edge.ask("user")
+
+    return happen
+
+
+@trips("{}-evaluation", "flags")
+def flag_that_is_expensive(stage: Stage, of: str, broken: bool) -> Happen:
+    """Two answers of a hundred take 6 ms to be worked out; time is by hand."""
+    edge = Edge(stage, of)
+    edge.ask()
+    telemetry = _edge.prepare().telemetry
+    for name in ("begin", "_clock"):
+        stage.patch.setattr(telemetry, name, edge.clocks.monotonic)
+
+    def slow(*given: Any) -> Any:
+        edge.clocks.pass_(6 if broken and edge.asked % 50 == 0 else 0.2)
+        return answer(*given)
+
+    stage.patch.setattr("handlers.flags.answer", slow)
+
+    def happen() -> None:
+        for _ in range(BUSY):
+            edge.ask()
 
     return happen
 
