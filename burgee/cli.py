@@ -119,6 +119,7 @@ def _add_up(add: "_Commands[argparse.ArgumentParser]") -> None:
         help="how long the edge may answer without a look at the store (default: %(default)s)",
     )  # fmt: skip
     up.add_argument("--no-view", action="store_true", help="print lines instead of drawing, also on a terminal")
+    up.add_argument("--lines", metavar="FILE", help="add every line of JSON that a function writes to this file, as it is")
     up.set_defaults(run=commands.up)
 
 

@@ -96,7 +96,8 @@ def up(options: argparse.Namespace) -> int:
     from burgee.up.command import Wish
     from burgee.up.command import up as run
 
-    return run(Wish(options.path, options.host, options.port, options.aws_port, options.refresh_ms, view=not options.no_view))
+    view, lines = not options.no_view, options.lines
+    return run(Wish(options.path, options.host, options.port, options.aws_port, options.refresh_ms, view, lines))
 
 
 def migrate(options: argparse.Namespace) -> int:

@@ -6,12 +6,14 @@ import os
 import shlex
 import signal
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from typing import TextIO
 from urllib.parse import quote
 
 from burgee.listening import address_of, listen
 from burgee.project import load
+from burgee.trouble import Trouble
 from burgee.up import seed
 from burgee.up.journal import Journal
 from burgee.up.platform import Options, Platform
@@ -27,7 +29,10 @@ EVENTS_PATH = "/events"
 
 @dataclass(frozen=True)
 class Wish:
-    """The command's arguments. Port 0: any free one. ``refresh_ms``: how long the edge may answer without a look."""
+    """The command's arguments. Port 0: any free one. ``refresh_ms``: how long the edge may answer without a look.
+
+    ``lines``: the file that structured lines are added to, None for none.
+    """
 
     path: str
     host: str
@@ -35,6 +40,7 @@ class Wish:
     aws_port: int
     refresh_ms: int
     view: bool
+    lines: str | None = None
 
 
 def up(wish: Wish) -> int:
@@ -74,8 +80,21 @@ async def _up(wish: Wish, options: Options) -> int:
 
 async def _run(wish: Wish, options: Options) -> None:
     with_view = wish.view and sys.stdout.isatty()
-    journal = Journal()
-    platform = Platform(options, journal)
+    with _copy(wish.lines) as copy:
+        await _run_with(wish, Platform(options, Journal(copy=copy)), with_view)
+
+
+def _copy(path: str | None) -> AbstractContextManager[TextIO | None]:
+    """The file, to be added to, line by line. Raises Trouble."""
+    if path is None:
+        return nullcontext()
+    try:
+        return open(path, "a", buffering=1, encoding="utf-8")
+    except OSError as error:
+        raise Trouble(f"--lines {path}: {error.strerror}") from error
+
+
+async def _run_with(wish: Wish, platform: Platform, with_view: bool) -> None:
     print(f"Starting the platform with {wish.path} ...", flush=True)
     async with platform.running():
         print(greeting(wish, platform), flush=True)

@@ -77,12 +77,13 @@ def deployed(made: Resources, refresh_ms: int, database: str) -> dict[str, Deplo
         "DLQ_URL": made.queues[resources.POISON],
         "DLQ_BUCKET": resources.EVENTS_BUCKET,
     }
+    looking = {"DYNAMODB_TABLE": resources.COUNTERS}
     found = {
-        "flags": Deployed("handlers.flags.handler", 5, 512, 8, edge),
-        "assignments": Deployed("handlers.assignments.handler", 5, 512, 8, assigning),
-        "ingest": Deployed("handlers.ingest.handler", 10, 512, 8, streaming),
+        "flags": Deployed("handlers.flags.handler", 5, 512, 8, edge | _service("flags")),
+        "assignments": Deployed("handlers.assignments.handler", 5, 512, 8, assigning | _service("assignments")),
+        "ingest": Deployed("handlers.ingest.handler", 10, 512, 8, streaming | _service("ingest")),
         "events": Deployed("handlers.events.handler", 60, 1024, resources.SHARDS * 2, counting),
-        "results": Deployed("handlers.results.handler", 30, 512, 2, {"DYNAMODB_TABLE": resources.COUNTERS}, warm=False),
+        "results": Deployed("handlers.results.handler", 30, 512, 2, looking | _service("results"), warm=False),
         # One sandbox is enough for the sync: whatever changes meanwhile is in its next reading.
         "sync": Deployed("handlers.sync.handler", 60, 1769, 1, {}),
     }
@@ -90,6 +91,11 @@ def deployed(made: Resources, refresh_ms: int, database: str) -> dict[str, Deplo
         mirroring = {"DATABASE_URL": database, "DLQ_URL": made.queues[resources.MIRROR_FAILURES]}
         found["mirror"] = Deployed("handlers.assignment_mirror.handler", 60, 512, 1, mirroring)
     return found
+
+
+def _service(name: str) -> dict[str, str]:
+    """What such a function's metrics are told apart by, as where it is deployed; the others have it in their code."""
+    return {"POWERTOOLS_SERVICE_NAME": f"burgee-{name}"}
 
 
 def functions(

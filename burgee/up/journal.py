@@ -24,16 +24,19 @@ class Line(NamedTuple):
 
 
 class Journal:
-    """Keeps the newest lines and, unless a view shows them, prints each."""
+    """Keeps the newest lines and, unless a view shows them, prints each. ``copy`` gets structured ones as they are."""
 
-    def __init__(self, output: TextIO | None = sys.stdout) -> None:
+    def __init__(self, output: TextIO | None = sys.stdout, copy: TextIO | None = None) -> None:
         self.lines: deque[Line] = deque(maxlen=KEPT)
         self.output = output
+        self._copy = copy
 
     def say(self, source: str, text: str) -> None:
         """Notes a text, which may have several lines. Structured ones are put into words."""
-        for part in map(in_words, text.splitlines()):
-            line = Line(time.time(), source, part)
+        for part in text.splitlines():
+            if self._copy is not None and part.startswith("{"):
+                self._copy.write(part + "\n")
+            line = Line(time.time(), source, in_words(part))
             self.lines.append(line)
             self._print(line)
 

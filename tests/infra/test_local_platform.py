@@ -1,5 +1,7 @@
 """``burgee up`` runs what is deployed: the same handlers, timeouts, mappings, tables and queues, or the reason why not."""
 
+import importlib
+
 import pytest
 
 from burgee.up import fleet, resources
@@ -8,6 +10,7 @@ from infra.functions import FUNCTIONS, Function, Source, function
 from infra.stores import QUEUES, TABLES
 
 DEPLOYED = fleet.deployed(resources.Resources(queues=dict.fromkeys(resources.QUEUES, "queue")), 5_000, "postgresql:///x")
+SERVICE = "POWERTOOLS_SERVICE_NAME"
 # The embedded AWS is slower than AWS: what waits for it may take longer.
 LONGER = {"ingest"}
 BY_NAME = pytest.mark.parametrize("row", FUNCTIONS, ids=lambda row: row.name)
@@ -28,7 +31,14 @@ def test_inf_13_what_a_function_is_told_here_it_is_told_there(row: Function) -> 
     common = set(resources.Resources().environment)
     named = {name for name in DEPLOYED[row.name].environment if name not in fleet.PATIENCE} - common
     of_this_machine = {"BURGEE_REFRESH_MS", "BURGEE_TRACKING", "DATABASE_URL"}
-    assert named - of_this_machine <= set(row.environment)
+    assert named - of_this_machine <= {*row.environment, SERVICE}
+
+
+@BY_NAME
+def test_mon_02_metrics_have_the_same_dimension_here(row: Function) -> None:
+    """In the environment or in the code: what an alarm watches on AWS is what the function writes here."""
+    in_code = getattr(importlib.import_module(row.module), "SERVICE", None)
+    assert DEPLOYED[row.name].environment.get(SERVICE, in_code) == row.service
 
 
 def _same(local: Settings, source: Source) -> None:
