@@ -20,6 +20,8 @@ from moto.kinesis.exceptions import InvalidArgumentError
 from moto.kinesis.models import KinesisBackend, Record, Shard, Stream
 from moto.kinesis.utils import compose_shard_iterator, decompose_shard_iterator
 
+from burgee.up import shortcuts
+
 LAST_HASH = 2**128 - 1
 MAX_POSITIONS = 1_000  # of tables' streams, the newest; on AWS they expire after a quarter of an hour
 _moto_transact = DynamoDBBackend.transact_write_items
@@ -42,6 +44,7 @@ def apply() -> None:
     )
     for owner, name, function in replaced:
         setattr(owner, name, function)
+    shortcuts.apply()
 
 
 # --- transactions -----------------------------------------------------------------------------------------------------
