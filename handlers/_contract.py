@@ -185,7 +185,11 @@ def _listed(names: list[str]) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """The contract as a JSON Schema (2020-12). It can't say what ``check_event`` does of days in a month and of depth."""
+    """The contract as a JSON Schema (2020-12).
+
+    It can't say how many days a month has, and takes integers of more than 64 bits: to it, 1e300 is one of them. Of our own
+    events it wants all properties, which ``check_event`` doesn't.
+    """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "An event of Burgee",
@@ -200,23 +204,41 @@ def schema() -> dict[str, Any]:
             }
             for kind, rows in EVENTS.items()
         ],
+        "$defs": {f"value{depth}": _value_schema(depth) for depth in range(1, MAX_DEPTH + 1)},
     }
+
+
+def _value_schema(depth: int) -> dict[str, Any]:
+    """What a map or list of this depth may hold."""
+    if depth == MAX_DEPTH:
+        return {"type": ["null", "boolean", "number", "string"]}
+    return {"items": _value(depth + 1)} | _map_schema(depth + 1)
+
+
+def _map_schema(depth: int) -> dict[str, Any]:
+    return {"propertyNames": {"maxLength": MAX_NAME}, "additionalProperties": _value(depth)}
+
+
+def _value(depth: int) -> dict[str, Any]:
+    return {"$ref": f"#/$defs/value{depth}"}
 
 
 def _field_schema(required: bool, kind: str, most: int, what: str) -> dict[str, Any]:
     base = "object" if kind == OBJECT else "string"
     found: dict[str, Any] = {"description": what, "type": base if required else [base, "null"]}
     if kind == OBJECT:
-        return found | {"maxProperties": MAX_KEYS, "propertyNames": {"maxLength": MAX_NAME}}
+        return found | {"maxProperties": MAX_KEYS} | _map_schema(1)
     return found | {"minLength": 1, "maxLength": most, "pattern": _PATTERNS[kind]}
 
 
 # No `$` for the end: in Python it matches before a last newline too.
 _END = "(?![\\s\\S])"
+_DATE = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_HOUR, _60 = "([01][0-9]|2[0-3])", "[0-5][0-9]"
 _PATTERNS = {
     TOKEN: f"^[A-Za-z0-9_.:-]+{_END}",
     TEXT: f"^(?=[^\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]+{_END})[\\s\\S]*\\S",
-    TIMESTAMP: "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?" + _END,
+    TIMESTAMP: f"^(?!0000){_DATE}[T ]{_HOUR}:{_60}:{_60}([.][0-9]{{1,9}})?(Z|[+-]{_HOUR}:{_60})?{_END}",
 }
 
 
