@@ -46,6 +46,7 @@ def behind_a_url(aws: Aws, scenario: Callable[[httpx.AsyncClient], Awaitable[Non
 
 
 def test_evh_05_events_go_from_a_url_into_the_stream(aws: Aws) -> None:
+    """Flaw F38: the route leads to who puts events into the stream, not to who reads it."""
     name = new_stream(aws)
 
     async def scenario(client: httpx.AsyncClient) -> None:

@@ -170,12 +170,14 @@ def test_arc_02_no_unit_is_larger_than_an_object_may_be(sizes: list[int]) -> Non
 
 
 def test_arc_06_each_event_is_one_line_and_there_is_no_array() -> None:
+    """Flaw F35: of an array Athena makes one row."""
     found = entries_of(WHOLE, {**WHOLE, "event_id": "e-2"})
     (item,) = objects(found, [], LANE)
     assert all(text.startswith(b'{"event_id":') and text.endswith(b"}") for text in lines_of(item))
 
 
 def test_arc_07_the_same_unit_makes_the_same_objects() -> None:
+    """Flaw F35: names that are drawn leave every attempt's object."""
     found = entries_of(*({**WHOLE, "event_id": f"e-{n}"} for n in range(20)))
     again = entries_of(*({**WHOLE, "event_id": f"e-{n}"} for n in range(20)))
     assert objects(found, [], LANE) == objects(again, [], LANE)

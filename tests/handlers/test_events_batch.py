@@ -42,8 +42,8 @@ def test_evb_02_the_answer_says_what_was_done(world: World) -> None:
     assert 0 < answer["processing_time_ms"] < 60_000
 
 
-def test_evb_03_poison_is_parked_and_not_reported(world: World) -> None:
-    """Flaw F21: reported, it would block its shard for ever."""
+def test_evb_03_val_05_poison_is_parked_and_not_reported(world: World) -> None:
+    """Flaw F21: reported, it would block its shard for ever. Flaw F29: an invalid event is never only counted."""
     world.assign("user-1", "large")
     assert failed(world.run(world.records([event(1), b"\xff", event(2), {"event_type": "x"}]))) == []
     letters = sorted(world.letters(), key=lambda letter: letter["sequenceNumber"])
@@ -127,8 +127,8 @@ def test_evh_01_a_missing_setting_fails_the_batch_and_is_named_in_the_log(world:
         ({"S3_BUCKET": "b", "DYNAMODB_TABLE": "t", "BURGEE_DAILY_DAYS": "-1"}, "number of days from 1 to"),
     ],
 )
-def test_evh_01_settings(variables: dict[str, str], said: str) -> None:
-    """ARC-09: there are no default names that somebody else may own."""
+def test_evh_01_arc_09_settings(variables: dict[str, str], said: str) -> None:
+    """Flaw F36: there are no default names, which somebody else may own."""
     with pytest.raises(ValueError, match=said):
         read_settings(variables)
 
@@ -156,7 +156,9 @@ def test_arc_08_records_that_nobody_could_look_at_are_not_acknowledged(world: Wo
     assert failed(answer) == ["1000"] and answer["error"]
 
 
-def test_evh_02_what_is_unforeseen_reports_everything_and_quotes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evh_02_evh_03_what_is_unforeseen_reports_everything_and_quotes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("of user-1")
 
@@ -166,9 +168,12 @@ def test_evh_02_what_is_unforeseen_reports_everything_and_quotes_nothing(world: 
     assert failed(answer) == ["2000"] and answer["failure_count"] == 2
     printed = world.log.getvalue()
     assert "RuntimeError" in printed and "user-1" not in printed
+    (line,) = [json.loads(line) for line in printed.splitlines() if "not processed" in line]
+    assert line["where"][-1].endswith(" broken") and any("batch.py:" in place for place in line["where"]), "the stack"
 
 
 def test_evh_03_one_line_says_what_each_stage_took(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    """Flaw F33: the request's id and all else that a line is given is in it."""
     world.run(world.records([event(1)]))
     lines = [json.loads(line) for line in (world.log.getvalue() + capfd.readouterr().out).splitlines()]
     (line,) = [line for line in lines if line.get("message") == "batch"]
@@ -179,6 +184,26 @@ def test_evh_03_one_line_says_what_each_stage_took(world: World, capfd: pytest.C
     assert told | {"RecordsPerBatch", "DuplicateEvents", "QuarantinedEvents"} <= metric.keys()
     assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
     assert "user-1" not in json.dumps(lines)
+
+
+def test_mon_02_every_figure_is_told(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    world.assign("user-1", "large")
+    before = world.records([event(1)])
+    world.run(before)
+    capfd.readouterr()
+    counted, unassigned = event(2, properties={"huge": 1e10, "fine": 1}), event(3, "user-2")
+    world.run(
+        before + world.records([event(1), counted, unassigned, event(4, at=NOW + 301), b"{", {"event_id": "x"}], first=2_000)
+    )
+    (metric,) = [json.loads(line) for line in capfd.readouterr().out.splitlines() if "_aws" in line]
+    figures = {name: value[0] for name, value in metric.items() if isinstance(value, list)}
+    assert figures.pop("ProcessingTime") > 0 and figures.pop("EventLagMs") >= 0
+    once = ("EventsCounted", "UnassignedEvents", "DuplicateEvents", "QuarantinedEvents", "ReplayedRecords", "NumbersLeftOut")
+    never = ("FailedRecords", "EnrichmentErrors", "AggregationErrors", "ArchiveErrors")
+    assert figures == dict.fromkeys((*once, "ParseErrors", "ValidationErrors"), 1) | dict.fromkeys(never, 0) | {
+        "RecordsPerBatch": 7,
+        "DeadLetters": 2,
+    }
 
 
 def test_evh_04_one_bad_record_in_a_thousand_is_one_letter(world: World) -> None:

@@ -160,7 +160,7 @@ def test_agg_09_the_answer_adds_up(world: World) -> None:
 
 
 def test_agg_10_a_batch_that_comes_again_changes_nothing(world: World) -> None:
-    """The model in tests/model looks at everything else that Lambda can do."""
+    """Flaw F31. The model in tests/model looks at everything else that Lambda can do."""
     world.assign("user-1", "large")
     records = world.records([event(number, properties={"revenue": number / 8}) for number in range(9)])
     world.run(records)

@@ -117,6 +117,7 @@ def test_enr_05_a_lookup_that_fails_reports_the_batch(world: World, code: str) -
 
 
 def test_enr_06_lookups_are_real_and_counters_rise(world: World) -> None:
+    """Flaw F28: nothing stands in for the tables."""
     world.assign("user-1", "large")
     world.run(world.records([event(1)]))
     assert world.count("large") == 1

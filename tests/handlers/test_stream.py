@@ -208,6 +208,7 @@ def letters(count: int, **more: Any) -> list[Letter]:
 
 
 def test_evb_05_a_dead_letter_is_json_with_all_its_fields(queue: Queue) -> None:
+    """Flaw F34: not what Python prints of a dict."""
     (letter,) = letters(1, context={"M": {"note": {"S": "nul \0, half \ud800, bell \a"}}})
     assert DeadLetters(queue.client, queue.url).send([letter], "request-1", long()) == set()
     (message,) = queue.messages()
