@@ -133,6 +133,21 @@ def test_evh_01_arc_09_settings(variables: dict[str, str], said: str) -> None:
         read_settings(variables)
 
 
+def test_arc_09_every_call_says_whose_the_bucket_must_be(world: World) -> None:
+    """The function's own account; nobody else's bucket of that name gets an event."""
+    owners: list[tuple[str, str | None]] = []
+
+    def note(name: str, request: Mapping[str, Any]) -> None:
+        if name.endswith("Object"):
+            owners.append((name, request["headers"].get("x-amz-expected-bucket-owner")))
+
+    world.faults += [note, failing("TransactWriteItems", UNREACHABLE)]
+    for _ in range(2):
+        world.run(world.records([event(1)]), Hurried(60_000))
+    account = Hurried.invoked_function_arn.split(":")[4]
+    assert owners == [(name, account) for name in ("PutObject", "PutObject", "HeadObject", "PutObject")]
+
+
 def test_evh_01_clients_are_made_once(world: World) -> None:
     world.run(world.records([event(1)]))
     before = events.processor()

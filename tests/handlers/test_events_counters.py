@@ -227,13 +227,15 @@ def test_agg_12_numbers_that_cannot_be_added_up_are_told(world: World, capfd: py
     assert '"NumbersLeftOut":[2.0]' in capfd.readouterr().out.replace(" ", "")
 
 
-def test_agg_12_a_counter_takes_twenty_numeric_properties(world: World) -> None:
+def test_agg_12_a_counter_takes_twenty_numeric_properties(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     """Names are the producers'; an item must not grow without bound."""
     world.assign("user-1", "large")
     many = {f"n{number:02}": number for number in range(MAX_NAMES + 5)}
     world.run(world.records([event(1, properties=many)]))
     events.reset()
     world.run(world.records([event(2, properties={"n00": 1, "another": 1})], first=2_000))
+    left_out = [json.loads(line)["NumbersLeftOut"] for line in capfd.readouterr().out.splitlines() if "_aws" in line]
+    assert left_out == [[5 * 3], [1 * 3]], "of an hour's, a day's and a phase's counter"
     found = world.window("large")["purchase"].metrics
     assert len(found) == MAX_NAMES and "another" not in found
     assert found["n00"].n == 2
