@@ -1,6 +1,7 @@
 """What a fresh clone runs first: choosing a Python by running it, and saying plainly what is missing."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -94,3 +95,70 @@ def test_no_node_is_said_with_the_command_that_helps(tmp_path: Path, version: st
 def test_scripts_are_executable_and_parse(script: str) -> None:
     assert os.access(ROOT / "scripts" / script, os.X_OK)
     assert subprocess.run(["bash", "-n", str(ROOT / "scripts" / script)], check=False).returncode == 0
+
+
+# --- scripts/ci.sh, with a `make` that only says what it was asked for -----------------------------------------------------
+
+MAKE = """#!/bin/sh
+echo "begins: $*"
+sleep 0.2
+case "$*" in *{fails}*) echo "oh no" >&2; exit 1 ;; test*) echo "= 7 passed, 1 skipped in 3s =" ;; esac
+echo "ends: $*"
+"""
+SAID = re.compile(r"^=== (\S+)\n(.*?)^--- (\S+): (ok|FAILED), \d+ s$", re.MULTILINE | re.DOTALL)
+
+
+def _ci(place: Path, *legs: str, fails: str = "nothing", jobs: int = 2) -> tuple[int, list[tuple[str, str, str]], str]:
+    """Exit status, (leg, what it said, verdict) in their order, and the last lines."""
+    (place / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "ci.sh", place / "scripts")
+    shutil.copy(ROOT / "README.md", place)
+    for name, text in {
+        "make": MAKE.format(fails=fails),
+        ".venv/bin/python": "#!/bin/sh\n",
+        "scripts/python.sh": "#!/bin/sh\nexit 1\n",
+    }.items():
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    (place / ".venv" / "build.log").write_text("-O2 -ffp-contract=off\n")
+    command = ["bash", str(place / "scripts" / "ci.sh"), *legs]
+    environment = {"PATH": f"{place}:{os.environ['PATH']}", "JOBS": str(jobs), "HOME": str(place)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
+    assert done.stderr == ""
+    found = [(name, said, verdict) for name, said, again, verdict in SAID.findall(done.stdout) if name == again]
+    return done.returncode, found, done.stdout.strip().rpartition("\n---")[2].partition("\n")[2].strip()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_every_leg_of_ci_runs_once_and_is_printed_whole(tmp_path: Path, jobs: int) -> None:
+    """Whether or not legs run beside each other; the timed one comes last."""
+    code, found, end = _ci(tmp_path, jobs=jobs)
+    declared = re.findall(r"^leg (\S+)", (ROOT / "scripts" / "ci.sh").read_text(), re.MULTILINE)
+    assert code == 0 and end.endswith("All legs passed.\n= 7 passed, 1 skipped in 3s =")
+    assert sorted(name for name, _, _ in found) == sorted(declared)
+    assert found[-1][0] == "bench-gate"
+    for name, said, verdict in found:
+        assert verdict == "ok" and said.count("begins: ") == said.count("ends: "), (name, said)
+    assert "begins: parity\nends: parity\n" in [said for name, said, _ in found if name == "parity"]
+
+
+@pytest.mark.parametrize("leg", ["types", "parity", "build"])
+def test_a_leg_that_fails_is_named_and_stops_no_other(tmp_path: Path, leg: str) -> None:
+    code, found, end = _ci(tmp_path, fails=leg)
+    assert code == 1
+    assert {name for name, _, verdict in found if verdict == "FAILED"} == {leg}
+    assert "oh no" in next(said for name, said, _ in found if name == leg)
+    assert f"FAILED: {leg}" in end and len(found) > 12
+
+
+def test_legs_run_by_name_and_no_others(tmp_path: Path) -> None:
+    code, found, end = _ci(tmp_path, "lint", "parity", "wheels")
+    assert code == 0 and sorted(name for name, _, _ in found) == ["lint", "parity", "wheels"]
+    assert end.endswith("All legs passed.")
+
+
+def test_a_leg_that_is_not_there_fails(tmp_path: Path) -> None:
+    code, found, end = _ci(tmp_path, "lint", "lintt")
+    assert code == 1 and [name for name, _, _ in found] == ["lint"] and end.endswith("FAILED: lintt")
