@@ -14,7 +14,7 @@ from infra import functions as names
 from infra.functions import FUNCTIONS, Function
 from infra.stores import OUTBOX_DEAD, QUEUES
 
-LAMBDA, SQS, KINESIS, OURS = "AWS/Lambda", "AWS/SQS", "AWS/Kinesis", "Burgee"
+LAMBDA, SQS, KINESIS, API, OURS = "AWS/Lambda", "AWS/SQS", "AWS/Kinesis", "AWS/ApiGateway", "Burgee"
 MINUTE = 60
 ERROR_PERCENT = 0.1
 AGE_MS = 300_000
@@ -25,12 +25,15 @@ STALE_MS = 60_000
 WARM_MS, WARM_PERCENT = 5, 1  # p99 of an answer from memory
 LONG_RUN_MS = 30_000
 LAG_MS = 60_000
+API_MS = 100  # twice the slowest target of a function (assignments'): half of it is the function's
+HTTP_API = "api"
+"""What the alarms of the HTTP API are on; they are there where it is."""
 QUARTER = 15  # minutes: what passes by itself needs nobody
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """``of``: the function, queue or stream that it is measured on; the namespace says which."""
+    """``of``: the function, queue, stream or API that it is measured on; the namespace says which."""
 
     namespace: str
     name: str
@@ -59,6 +62,11 @@ class Alarm:
     missing: Literal["notBreaching", "breaching"] = "notBreaching"
     guards: str = ""
     optional: bool = False
+
+    @property
+    def of_api(self) -> bool:
+        """Whether it is about the HTTP API, which a deployment may have."""
+        return any(metric.namespace == API for _, metric in self.metrics)
 
 
 def _one(metric: Metric) -> tuple[tuple[str, Metric], ...]:
@@ -315,6 +323,25 @@ _SINGLE = (
 )
 
 
+_OF_THE_API = (
+    Alarm(
+        "api-errors",
+        f"more than {ERROR_PERCENT} % of the requests to the API are answered with 5xx",
+        "The API answers with 5xx",
+        (("asked", Metric(API, "Count", HTTP_API, "SampleCount")), ("failed", Metric(API, "5xx", HTTP_API))),
+        ERROR_PERCENT,
+        expression="100 * FILL(failed, 0) / asked",
+    ),
+    Alarm(
+        "api-latency",
+        f"p99 of the API is above {API_MS} ms",
+        "The API is slow",
+        _one(Metric(API, "Latency", HTTP_API, "p99")),
+        API_MS,
+    ),
+)
+
+
 def _of_streams() -> Iterator[Alarm]:
     limits = {"events": AGE_MS, "sync": SYNC_AGE_MS, "mirror": MIRROR_AGE_MS}
     for row in FUNCTIONS:
@@ -367,6 +394,7 @@ def _all() -> Iterator[Alarm]:
     yield from _of_streams()
     yield from _of_queues()
     yield from _SINGLE
+    yield from _OF_THE_API
 
 
 ALARMS: tuple[Alarm, ...] = tuple(_all())

@@ -14,7 +14,7 @@ from handlers import _sketches
 from handlers._counters import WINDOWS
 from handlers._sync_settings import KEY_SECONDS
 from infra.functions import FUNCTIONS, Function, function
-from infra.measured import Measured, measured, template
+from infra.measured import API_TEMPLATE, Measured, measured, template
 from infra.prices import Prices, prices
 from infra.stages import PROD, Stage
 
@@ -224,6 +224,20 @@ class Model:
         lines = self.request(row, requests, processor, given("call-ms"))
         lines.append(self.answers(requests, given("answer-bytes")))
         return Bill(f"events, {a_request:g} a request", (*lines, *self.streamed(events)))
+
+    def front_door(self, requests: float) -> Bill:
+        """What an HTTP API before the functions costs on top: requests, a line of its log for each, its alarms."""
+        given = self.prices.given
+        return Bill(
+            "an HTTP API before the functions",
+            (
+                self.line("API Gateway", "requests", requests, "http-api"),
+                self.line(
+                    "CloudWatch", "access log", requests * (given("access-line-bytes") + given("entry-bytes")) / GB, "logs"
+                ),
+                self.line("CloudWatch", "metrics that its alarms look at", template(API_TEMPLATE).alarms, "alarms"),
+            ),
+        )
 
     # --- behind the stream ------------------------------------------------------------------------------------------------
 

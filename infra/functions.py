@@ -28,6 +28,9 @@ PREFIX = "live"
 DEAD_LETTERS = "dead-letters"
 """Below it in the data lake are records that are too large for a message."""
 
+AUTH = "BURGEE_AUTH"
+"""Who may ask: the function's own check (docs/security.md). A deployment may change it: ``Settings.asks_for``."""
+
 Auth = Literal["iam", "api-key"]
 Start = Literal["plain", "snap-start", "provisioned"]
 
@@ -152,7 +155,7 @@ _FOLLOWED: Mapping[str, Value] = {**_STORE, "BURGEE_PUBLIC_KEYS": Given("public-
 # One line in a hundred is written at 100 million requests a month; counts don't need lines (docs/telemetry.md).
 _LINES: Mapping[str, Value] = {"BURGEE_LOG_RATE": "0.01", "BURGEE_LOG_SALT": Given("log-salt")}
 _KEYS: Mapping[str, Value] = {
-    "BURGEE_AUTH": "api-key",
+    AUTH: "api-key",
     "BURGEE_API_KEY_DIGESTS": Given("api-key-digests"),
     "BURGEE_ALLOW_ORIGINS": Given("allow-origins"),
 }
@@ -275,7 +278,7 @@ FUNCTIONS: tuple[Function, ...] = (
         start="snap-start",
         why="it imports boto3 and numpy, and is asked seldom: a snapshot costs less than warm sandboxes",
         needs=(*FOLLOW, Needs(COUNTERS, ("dynamodb:PutItem", "dynamodb:Query"))),
-        environment={**_FOLLOWED, "BURGEE_AUTH": "iam", "DYNAMODB_TABLE": Ref(COUNTERS)},
+        environment={**_FOLLOWED, AUTH: "iam", "DYNAMODB_TABLE": Ref(COUNTERS)},
         extras=("boto3", "cryptography", "datasketches", "mmh3"),
         url="iam",
         every_minutes=1,

@@ -17,7 +17,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.code import Code
-from infra.functions import STREAM, Function, Given, Ref, Source, Value
+from infra.functions import AUTH, STREAM, Function, Given, Ref, Source, Value
 from infra.making_network import Network
 from infra.making_stores import Stores
 from infra.settings import Settings
@@ -87,8 +87,9 @@ class Functions(Construct):
             version=function.current_version,
             provisioned_concurrent_executions=self._settings.kept_warm(row, self.stage) or None,
         )
-        if row.url:
-            kind = lambda_.FunctionUrlAuthType.AWS_IAM if row.url == "iam" else lambda_.FunctionUrlAuthType.NONE
+        if self._settings.has_url(row):
+            by_iam = self._settings.asks_for(row) == "iam"
+            kind = lambda_.FunctionUrlAuthType.AWS_IAM if by_iam else lambda_.FunctionUrlAuthType.NONE
             self.urls[row.name] = alias.add_function_url(auth_type=kind)
         for source in row.sources:
             self._mapping(row, source, alias)
@@ -141,6 +142,8 @@ class Functions(Construct):
         for name, value in row.environment.items():
             if text := self._text(value):
                 found[name] = text
+        if auth := self._settings.asks_for(row):
+            found[AUTH] = auth
         return found
 
     def _text(self, value: Value) -> str:

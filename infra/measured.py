@@ -10,6 +10,7 @@ from typing import Any
 
 RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
 TEMPLATE = Path(__file__).parent / "golden" / "burgee-prod.json"
+API_TEMPLATE = TEMPLATE.with_name("burgee-dev-api.json")  # what the HTTP API adds
 FILES = ("edge", "events", "sync", "sustained")
 
 

@@ -243,8 +243,9 @@ def _frame() -> Iterator[str]:
     yield _text(x + 320, 90, "▸ the queues for what can't be finished", "small red")
     base = HEIGHT - 92
     yield f'<rect x="24" y="{base}" width="{WIDTH - 48}" height="64" rx="10" class="strip"/>'
-    entries = len({alarm.runbook for alarm in ALARMS})
-    told = f"{len(ALARMS)} alarms on what these functions, their stream and {len(QUEUES)} queues say"
+    drawn = [alarm for alarm in ALARMS if not alarm.of_api]
+    entries = len({alarm.runbook for alarm in drawn})
+    told = f"{len(drawn)} alarms on what these functions, their stream and {len(QUEUES)} queues say"
     yield _text(44, base + 27, told, "ink bold")
     yield _text(44, base + 47, f"one topic tells them; {entries} runbook entries say what to do", "dim")
     yield _text(WIDTH - 44, base + 27, "dashboard · saved queries · budget", "ink bold", "end")

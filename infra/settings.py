@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from handlers._settings import read_settings as read_environment
-from infra.functions import FUNCTIONS, Function, Given
+from infra.functions import FUNCTIONS, Auth, Function, Given
 from infra.prices import prices
 from infra.stages import BURSTS, STAGES, Stage
 
@@ -36,12 +36,28 @@ class Mirror:
 
 
 @dataclass(frozen=True, slots=True)
+class Api:
+    """An HTTP API before the functions. ``authorisation``: what callers must show, at whichever door.
+
+    ``api-key``: a key to the functions that ask for one, and IAM's signature where it was asked for already; ``iam``: the
+    signature everywhere. ``function_urls``: whether the functions keep their own URLs, past the API. ``rate`` and ``burst``,
+    of a route at most: instead of the stage's.
+    """
+
+    authorisation: Auth = "api-key"
+    function_urls: bool = True
+    rate: int | None = None
+    burst: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """``given``: values of the functions' variables that a deployment gives. ``mirror`` None: assignments aren't mirrored.
 
     ``alarm_email``: who is told of alarms, besides whoever subscribes to the topic. ``budget_usd``: instead of the stage's.
     ``signing_secret_arn``: the secret with the key that signs versions; empty: they aren't signed.
     ``concurrency`` and ``warm``, by function: what is reserved, and kept warm, instead of the table's and the stage's.
+    ``api`` None: the functions' URLs are the only doors.
     """
 
     alarm_email: str = ""
@@ -51,6 +67,15 @@ class Settings:
     signing_secret_arn: str = ""
     concurrency: Mapping[str, int] = field(default_factory=dict)
     warm: Mapping[str, int] = field(default_factory=dict)
+    api: Api | None = None
+
+    def asks_for(self, row: Function) -> Auth | None:
+        """What callers of a function must show; None: it answers nobody."""
+        return "iam" if row.url and self.api and self.api.authorisation == "iam" else row.url
+
+    def has_url(self, row: Function) -> bool:
+        """Whether it has a URL of its own."""
+        return row.url is not None and (self.api is None or self.api.function_urls)
 
     def rows(self) -> list[Function]:
         """The functions that are deployed."""
@@ -67,8 +92,9 @@ class Settings:
 
 GIVEN = frozenset(value.name for row in FUNCTIONS for value in row.environment.values() if isinstance(value, Given))
 KNOWN = GIVEN | {
-    "account-concurrency", "alarm-email", "budget-usd", "concurrency", "mirror", "signing-secret-arn", "warm",
+    "account-concurrency", "alarm-email", "api", "budget-usd", "concurrency", "mirror", "signing-secret-arn", "warm",
 }  # fmt: skip
+API = ("authorisation", "function-urls", "rate", "burst")
 MIRROR = (
     "vpc-id", "availability-zones", "subnet-ids", "security-group-id", "secret-arn", "endpoints", "route-table-ids",
 )  # fmt: skip
@@ -104,6 +130,7 @@ def _settings(document: Mapping[str, Any], stage: Stage) -> Settings:
         _secret_arn("signing-secret-arn", document["signing-secret-arn"]) if document.get("signing-secret-arn") else "",
         _by_function("concurrency", document, BURSTS, [row.name for row in FUNCTIONS]),
         _by_function("warm", document, 0, [row.name for row in FUNCTIONS if row.start == "provisioned"]),
+        None if document.get("api") is None else _api(document["api"], given),
     )
     _check_concurrency(settings, stage, document.get("account-concurrency", int(prices().at_most("lambda-concurrency"))))
     return settings
@@ -129,6 +156,28 @@ def _mirror(document: Mapping[str, Any]) -> Mirror:
     if mirror.endpoints != bool(mirror.route_table_ids):
         raise SettingsError("mirror's endpoints and route-table-ids go together: the way to S3 is a route of these tables")
     return mirror
+
+
+def _api(document: Any, given: Mapping[str, str]) -> Api:
+    if not isinstance(document, dict) or document.keys() - set(API):
+        raise SettingsError(f"api must be an object; it may have {', '.join(API)}")
+    api = Api(
+        document.get("authorisation", "api-key"),
+        document.get("function-urls", True),
+        document.get("rate"),
+        document.get("burst"),
+    )
+    if api.authorisation not in ("api-key", "iam"):
+        raise SettingsError(f"api's authorisation is {api.authorisation!r:.40}; it must be api-key or iam")
+    if not isinstance(api.function_urls, bool):
+        raise SettingsError("api's function-urls must be true or false")
+    if not all(number is None or _is_whole(number, 1) for number in (api.rate, api.burst)):
+        raise SettingsError("api's rate and burst must be whole numbers of requests")
+    if api.authorisation == "iam" and given.get("api-key-digests"):
+        raise SettingsError("api-key-digests is given, but api's authorisation is iam: nobody would be asked for a key")
+    if "*" in given.get("allow-origins", ""):
+        raise SettingsError("allow-origins is *, and there is an api: name the pages that may read answers")
+    return api
 
 
 def _text(value: object) -> str:

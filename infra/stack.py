@@ -9,6 +9,7 @@ from constructs import Construct
 
 from infra.code import Code
 from infra.functions import STREAM
+from infra.making_api import FrontDoor
 from infra.making_functions import Functions
 from infra.making_stores import Stores
 from infra.settings import Settings
@@ -32,7 +33,8 @@ class Platform(cdk.Stack):
         rows = settings.rows()
         self.stores = Stores(self, "Stores", stage, settings)
         self.functions = Functions(self, "Functions", stage, settings, code, rows, self.stores)
-        self.watch = Watch(self, "Watch", stage, settings, rows, self.stores, self.functions)
+        self.door = None if settings.api is None else FrontDoor(self, "Api", stage, settings, self.functions)
+        self.watch = Watch(self, "Watch", stage, settings, rows, self.stores, self.functions, self.door)
         self.functions.guard(self.watch)
         cdk.Tags.of(self).add("project", "burgee")
         cdk.Tags.of(self).add("stage", stage.name)
@@ -41,9 +43,10 @@ class Platform(cdk.Stack):
 
     def _tell(self) -> None:
         """What people and scripts ask of the stack."""
-        for row in self.functions.rows:
-            if row.url:
-                cdk.CfnOutput(self, f"{row.name.capitalize()}Url", value=self.functions.urls[row.name].url)
+        for name, url in self.functions.urls.items():
+            cdk.CfnOutput(self, f"{name.capitalize()}Url", value=url.url)
+        if self.door is not None:
+            cdk.CfnOutput(self, "ApiUrl", value=self.door.url)
         cdk.CfnOutput(self, "Store", value=self.stores.place)
         cdk.CfnOutput(self, "Stream", value=self.stores.names[STREAM])
         for name, table in self.stores.tables.items():

@@ -19,6 +19,10 @@ OF_QUEUES = {"SQS3": "it is where failures end: a person or `burgee redrive` tak
 OF_BUCKETS = {
     "S1": "only functions and CloudTrail see it: data events of CloudTrail say more than access logs, where they are wanted"
 }
+OF_KEY_ROUTES = "an HTTP API knows no API keys: the function asks for one, as it does behind its own URL (docs/security.md)"
+OF_OPEN_ROUTES = (
+    "health and preflights can bring neither key nor signature; they tell nothing of flags, and few are let through"
+)
 OF_OBJECTS = "objects below a prefix of one bucket: their names are made from what they hold"
 OF_LOGS = "streams of its own log group: Lambda names them when it starts a sandbox"
 OF_NOTHING = "these actions know no resource: IAM takes no other"

@@ -18,6 +18,7 @@ from constructs import Construct
 from infra import alarms as table
 from infra.alarms import ALARMS, Alarm
 from infra.functions import Function
+from infra.making_api import FrontDoor
 from infra.making_functions import Functions
 from infra.making_stores import Stores
 from infra.prices import prices
@@ -30,7 +31,7 @@ FIVE_MINUTES = Duration.minutes(5)
 
 
 class Watch(Construct):
-    """Everything tells one topic. ``rows``: the functions that there are."""
+    """Everything tells one topic. ``rows``: the functions that there are; ``door``: the API before them, if there is one."""
 
     def __init__(
         self,
@@ -41,16 +42,19 @@ class Watch(Construct):
         rows: Sequence[Function],
         stores: Stores,
         functions: Functions,
+        door: FrontDoor | None,
     ) -> None:
         super().__init__(scope, name)
         self._stage = stage
         self._rows = rows
+        self._door = door
         self._stores = stores
         self._functions = functions
         self._settings = settings
         self.topic = self._topic(settings)
         with_mirror = settings.mirror is not None
-        self.alarms = {alarm.name: self._alarm(alarm) for alarm in ALARMS if with_mirror or not alarm.optional}
+        alarms = [alarm for alarm in ALARMS if (with_mirror or not alarm.optional) and (door or not alarm.of_api)]
+        self.alarms = {alarm.name: self._alarm(alarm) for alarm in alarms}
         self._dashboard()
         self._queries()
         self._budget(settings)
@@ -128,6 +132,9 @@ class Watch(Construct):
             return {"QueueName": self._stores.queues[metric.of].queue_name}
         if metric.namespace == table.KINESIS:
             return {"StreamName": self._stores.names[metric.of]}
+        if metric.namespace == table.API:
+            assert self._door is not None
+            return {"ApiId": self._door.api.ref}
         return {"service": next(row.service for row in self._rows if row.name == metric.of)}
 
     # --- the dashboard ------------------------------------------------------------------------------------------------
@@ -137,6 +144,9 @@ class Watch(Construct):
         board.add_widgets(
             cloudwatch.AlarmStatusWidget(title="Alarms", width=WIDTH, height=4, alarms=list(self.alarms.values()))
         )
+        if self._door is not None:
+            board.add_widgets(cloudwatch.TextWidget(markdown="## API\nbefore the functions", width=WIDTH, height=2))
+            board.add_widgets(*self._of_api())
         for row in self._rows:
             board.add_widgets(cloudwatch.TextWidget(markdown=f"## {row.name}\n{row.what}", width=WIDTH, height=2))
             graphs = self._graphs(row)
@@ -175,6 +185,29 @@ class Watch(Construct):
             graphs.append(_graph("Queues, messages", depths))
         graphs += self._own(row)
         return graphs
+
+    def _of_api(self) -> list[cloudwatch.IWidget]:
+        """What API Gateway measures: requests it refused itself are among the 4xx."""
+
+        def of(name: str, statistic: str = "Sum", label: str = "") -> cloudwatch.Metric:
+            found = self._metric(table.Metric(table.API, name, table.HTTP_API, statistic), FIVE_MINUTES)
+            return found.with_(label=label or name)
+
+        asked = of("Count", "SampleCount", "requests")
+        cost = cloudwatch.MathExpression(
+            expression=f"asked * {prices().usd('http-api', 1):.7f} * 12",
+            using_metrics={"asked": asked},
+            period=FIVE_MINUTES,
+            label="cost",
+        )
+        return [
+            _graph("Requests, 4xx, 5xx", [asked, of("4xx"), of("5xx")]),
+            _graph("Latency, ms", [of("Latency", "p50", "p50"), of("Latency", "p99", "p99")]),
+            _graph(
+                "Of it the functions', ms", [of("IntegrationLatency", "p50", "p50"), of("IntegrationLatency", "p99", "p99")]
+            ),
+            _graph("Cost, $ an hour", [cost]),
+        ]
 
     def _own(self, row: Function) -> list[cloudwatch.IWidget]:
         """Our own metrics that there are alarms on."""

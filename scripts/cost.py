@@ -39,6 +39,21 @@ def by_service() -> str:
     return table(["a month", "of", "in all", *SERVICES], rows)
 
 
+def front_doors() -> str:
+    """An HTTP API beside the functions' own URLs, which cost nothing."""
+    model = Model()
+    rows = []
+    for size, name in SIZES:
+        bill, behind = model.front_door(size), model.single(size)
+        found = bill.services()
+        share = f"{bill.usd() / behind.usd():.0%}"
+        rows.append(
+            [name, usd(found["API Gateway"]), usd(found["CloudWatch"]), f"**{usd(bill.usd())}**", usd(behind.usd()), share]
+        )
+    head = ["requests a month", "the API", "its log and alarms", "in all", "one flag each, by Function URLs", "on top"]
+    return table(head, rows)
+
+
 def lines() -> str:
     """Every line of two bills."""
     model = Model()
@@ -234,9 +249,9 @@ def summary() -> str:
 
 
 PARTS = {
-    "summary": summary, "by-service": by_service, "lines": lines, "options": options, "durations": durations,
-    "switches": switches, "baselines": baselines, "break-even": break_evens, "memory": memory, "tracking": tracked,
-    "event-rates": event_rates, "prices": listed, "assumptions": assumed,
+    "summary": summary, "by-service": by_service, "front-doors": front_doors, "lines": lines, "options": options,
+    "durations": durations, "switches": switches, "baselines": baselines, "break-even": break_evens, "memory": memory,
+    "tracking": tracked, "event-rates": event_rates, "prices": listed, "assumptions": assumed,
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Writes what is made from the tables of ``infra``: the tables of docs/deployment.md and the picture of the architecture.
 
-``python -m scripts.deployment`` after a change to ``infra.functions``, ``infra.stores``, ``infra.stages`` or ``infra.alarms``.
+``python -m scripts.deployment`` after a change to ``infra.functions``, ``infra.stores``, ``infra.stages``, ``infra.alarms`` or
+``infra.routes``.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from pathlib import Path
 from infra.alarms import ALARMS, Alarm
 from infra.functions import FUNCTIONS, SECRETS, Function, Given, Needs, Ref
 from infra.picture import draw
-from infra.stages import CANARY_MINUTES, STAGES
+from infra.routes import Limit, Route, limit, routes
+from infra.settings import Api, Settings
+from infra.stages import CANARY_MINUTES, STAGES, Stage
 from infra.stores import BUCKETS, QUEUES, TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +32,7 @@ def page_text(page: str) -> str:
         ("variables", variables()),
         ("stores", stores()),
         ("alarms", alarms()),
+        ("routes", api_routes()),
     ):
         page = _put(page, name, "".join(f"{line}\n" for line in lines))
     return page
@@ -133,6 +137,31 @@ def alarms() -> Iterator[str]:
     yield "|---|---|---|---|"
     for alarm in ALARMS:
         yield f"| `{alarm.name}` | {alarm.what} | {_span(alarm)} | [{alarm.runbook}](runbook.md#{_anchor(alarm.runbook)}) |"
+
+
+def api_routes() -> Iterator[str]:
+    """Who may ask, by both ways to ask, and how often, in each stage."""
+    yield "| route | function | `api-key` | `iam` | " + " | ".join(f"`{name}`: a second, at once" for name in STAGES) + " |"
+    yield "|---|---|---|---|" + "---|" * len(STAGES)
+    rows = {row.name: row for row in FUNCTIONS if row.url}
+    by_way = []
+    for api in (Api("api-key"), Api("iam")):
+        asked = {name: auth for name, row in rows.items() if (auth := Settings(api=api).asks_for(row))}
+        by_way.append({route.key: route for route in routes(asked)})
+    keys, signed = by_way
+    for key, route in signed.items():
+        ways = [_asks(each.iam, each.open) if (each := way.get(key)) else "not there" for way in (keys, signed)]
+        found = [_limits(route, rows[route.function], stage) for stage in STAGES.values()]
+        yield f"| `{key}` | `{route.function}` | {' | '.join(ways)} | {' | '.join(found)} |"
+
+
+def _asks(iam: bool, is_open: bool) -> str:
+    return "IAM" if iam else "nothing" if is_open else "a key"
+
+
+def _limits(route: Route, row: Function, stage: Stage) -> str:
+    found = limit(route, row, stage.reserved(row.reserved), Limit(stage.api_rate, stage.api_burst))
+    return f"{found.rate:,}, {found.burst}"
 
 
 def _span(alarm: Alarm) -> str:

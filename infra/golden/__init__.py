@@ -1,7 +1,8 @@
 """The template as it should be, so that any change of the infrastructure is a difference that a reviewer sees.
 
 ``python -m infra.golden`` (``make synth``) synthesises, looks with cdk-nag and cfn-lint, and writes ``burgee-prod.json``:
-production with everything that is optional, without what changes with every build (hashes of code and versions).
+production with everything that is optional, without what changes with every build (hashes of code and versions). The HTTP API
+alone isn't in it: what it adds to a stage is ``burgee-dev-api.json``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = Path(__file__).resolve().parent / "burgee-prod.json"
+GOLDEN_API = GOLDEN.with_name("burgee-dev-api.json")
+OF_API = re.compile(r"(Watch)?Api[A-Z]")  # how what infra.making_api makes is called, and the alarms on it
 SETTINGS = Path("tests") / "infra" / "settings.json"  # below the root: made-up values for everything optional
 STAGES = ("burgee-dev", "burgee-staging", "burgee-prod")
 # CDK writes a dependency on the role beside the reference to it, which cfn-lint finds once too often.
@@ -59,6 +62,12 @@ def normal(document: dict[str, Any]) -> str:
     return re.sub(r'"[0-9a-f]{64}\.zip"', '"code.zip"', text) + "\n"
 
 
+def of_api(document: dict[str, Any]) -> dict[str, Any]:
+    """The part of a template that is there because of the API."""
+    parts = ("Resources", "Outputs")
+    return {part: {name: each for name, each in document[part].items() if OF_API.match(name)} for part in parts}
+
+
 def main() -> int:
     if shutil.which("node") is None:
         print("burgee: CDK runs in Node.js, and there is no node on the path: apt-get install nodejs", file=sys.stderr)
@@ -70,5 +79,6 @@ def main() -> int:
             print(said, file=sys.stderr)
             return 1
         GOLDEN.write_text(normal(template(out, STAGES[-1])))
-    print(f"{GOLDEN.relative_to(ROOT)} is written: git diff shows what has changed")
+        GOLDEN_API.write_text(normal(of_api(template(out, STAGES[0]))))
+    print(f"{GOLDEN.parent.relative_to(ROOT)} is written: git diff shows what has changed")
     return 0

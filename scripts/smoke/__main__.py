@@ -5,8 +5,8 @@ Against ``burgee up examples/``::
     python -m scripts.smoke --url http://127.0.0.1:8080 --experiment checkout-button \\
         --context '{"platform": "web", "cart": {"items": 2}}' --counted
 
-Against AWS: ``--outputs FILE``, what ``cdk deploy --outputs-file FILE`` wrote, has every function's URL. The API key may be
-in the variable ``BURGEE_SMOKE_KEY``, which keeps it out of the list of processes.
+Against AWS: ``--outputs FILE``, what ``cdk deploy --outputs-file FILE`` wrote, has the API's URL, or else every function's.
+The API key may be in the variable ``BURGEE_SMOKE_KEY``, which keeps it out of the list of processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from scripts.smoke.asking import FUNCTIONS, Platform, Skipped, Wrong
+from scripts.smoke.asking import FUNCTIONS, Platform, Skipped, Wrong, is_aws
 from scripts.smoke.checks import AGE_MS, CHECKS, Asked
 
 SECONDS = 60.0
@@ -59,14 +59,20 @@ def run(platform: Platform, asked: Asked, names: Collection[str] = CHECKS.keys()
 
 
 def urls_of(outputs: Path, stack: str) -> dict[str, str]:
-    """The functions' URLs in CDK's file of outputs. Raises ValueError without that stack or without a URL of flags."""
+    """The functions' URLs in CDK's file of outputs; where there is an API, its URL stands for all of them.
+
+    Raises ValueError without that stack, or without either.
+    """
     stacks = json.loads(outputs.read_text())
     names = [stack] if stack else sorted(stacks)
     if len(names) != 1 or names[0] not in stacks:
         raise ValueError(f"{outputs.name} has the stacks {', '.join(sorted(stacks))}; name one with --stack")
-    found = {name: stacks[names[0]].get(f"{name.capitalize()}Url", "") for name in FUNCTIONS}
+    stack_outputs = stacks[names[0]]
+    if api := stack_outputs.get("ApiUrl"):
+        return {"flags": api}
+    found = {name: stack_outputs.get(f"{name.capitalize()}Url", "") for name in FUNCTIONS}
     if not found["flags"]:
-        raise ValueError(f"{outputs.name} has no FlagsUrl for {names[0]}")
+        raise ValueError(f"{outputs.name} has neither ApiUrl nor FlagsUrl for {names[0]}")
     return {name: url for name, url in found.items() if url}
 
 
@@ -78,10 +84,10 @@ def platform_of(options: argparse.Namespace) -> Platform:
     for url in urls.values():
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ValueError(f"{url!r} is no URL of http or https")
-    # A Function URL of the results is IAM's (infra/functions.py); one URL for everybody isn't.
-    signed = frozenset({"results"} & urls.keys()) if options.outputs else frozenset()
+    # On AWS the results are IAM's (infra/functions.py), at their own URL and at an API's; on this machine they aren't.
+    of_iam = FUNCTIONS if options.iam else ("results",) if is_aws(urls.get("results", urls["flags"])) else ()
     key = options.key or os.environ.get(KEY, "")
-    return Platform(urls, key, time.monotonic() + options.seconds, signed)
+    return Platform(urls, key, time.monotonic() + options.seconds, frozenset(of_iam))
 
 
 def asked_of(options: argparse.Namespace) -> Asked:
@@ -103,6 +109,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--outputs", type=Path, metavar="FILE", help="instead: what cdk deploy --outputs-file wrote")
     parser.add_argument("--stack", default="", help="which stack of the outputs, if there are several")
     parser.add_argument("--key", default="", help=f"an API key; better in {KEY}")
+    parser.add_argument("--iam", action="store_true", help="sign every question, as an API asks whose authorisation is iam")
     parser.add_argument("--flag", default="", help="the flag to ask for (the first of all)")
     parser.add_argument("--experiment", default="", help="the experiment to assign a user of; without it none is")
     parser.add_argument("--context", default="{}", metavar="JSON", help="of that user, so that the experiment takes them")

@@ -17,6 +17,7 @@ FUNCTIONS = ("flags", "assignments", "ingest", "results")
 REQUEST_SECONDS = 10.0
 MAX_ANSWER = 8 * 1024 * 1024
 KEY_HEADER = "X-Api-Key"
+NO_ROUTE = {"message": "Not Found"}
 
 
 class Wrong(Exception):
@@ -39,6 +40,11 @@ class Answer:
     @property
     def text(self) -> str:
         return self.body.decode("utf-8", "replace")
+
+    @property
+    def is_of_no_route(self) -> bool:
+        """Whether an HTTP API has answered by itself that it has no such path: in its words, and with none of our headers."""
+        return self.status == 404 and "x-request-id" not in self.headers and self.json() == NO_ROUTE
 
     def json(self) -> dict[str, Any]:
         """The body. Raises Wrong when it is no JSON object."""
@@ -141,6 +147,19 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
+SERVICES = {"lambda-url": "lambda", "execute-api": "execute-api"}
+"""Who checks a signature, by the second part of the name: ID.lambda-url.REGION.on.aws, ID.execute-api.REGION.amazonaws.com."""
+
+
+def is_aws(url: str) -> bool:
+    """Whether a URL is one that AWS gave a function or an API."""
+    return len(_labels(url)) > 3 and _labels(url)[1] in SERVICES
+
+
+def _labels(url: str) -> list[str]:
+    return (urlsplit(url).hostname or "").split(".")
+
+
 def _signature(method: str, url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that IAM asks for, with this process's credentials. Raises Wrong without botocore or without credentials."""
     try:
@@ -152,7 +171,9 @@ def _signature(method: str, url: str, body: bytes, headers: Mapping[str, str]) -
     credentials = get_session().get_credentials()
     if credentials is None:
         raise Wrong("that URL asks for IAM, and there are no AWS credentials")
-    region = (urlsplit(url).hostname or "").split(".")[2]  # id.lambda-url.REGION.on.aws
+    if not is_aws(url):
+        raise Wrong("what asks for IAM must be asked at the URL that AWS gave it: the signature is for a service and a region")
+    _, kind, region = _labels(url)[:3]
     request = AWSRequest(method=method, url=url, data=body, headers={"Content-Type": headers.get("Content-Type", "")})
-    SigV4Auth(credentials, "lambda", region).add_auth(request)
+    SigV4Auth(credentials, SERVICES[kind], region).add_auth(request)
     return dict(request.headers.items())

@@ -17,9 +17,9 @@ from typing import Any, Self
 import httpx
 import pytest
 
-from scripts.smoke.__main__ import KEY, main, run, urls_of
-from scripts.smoke.asking import Platform
-from scripts.smoke.checks import CHECKS, Asked
+from scripts.smoke.__main__ import KEY, main, options_of, platform_of, run, urls_of
+from scripts.smoke.asking import FUNCTIONS, Platform, Wrong
+from scripts.smoke.checks import CHECKS, NO_PATH, Asked
 from tests.burgee.platform import Up
 from tests.conftest import ROOT
 
@@ -357,3 +357,62 @@ def test_pip_02_a_url_of_iams_is_asked_with_a_signature(monkeypatch: pytest.Monk
     monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
     headers = _signature("GET", "https://abc.lambda-url.eu-central-1.on.aws/experiments/x/results", b"", {})
     assert "/eu-central-1/lambda/aws4_request" in headers["Authorization"]
+    headers = _signature("GET", "https://abc.execute-api.eu-central-1.amazonaws.com/experiments/x/results", b"", {})
+    assert "/eu-central-1/execute-api/aws4_request" in headers["Authorization"]
+    for elsewhere in ("https://flags.example.com/health", "http://127.0.0.1:8080/health"):
+        with pytest.raises(Wrong, match="at the URL that AWS gave it"):
+            _signature("GET", elsewhere, b"", {})
+
+
+API = "https://abc.execute-api.eu-central-1.amazonaws.com"
+URL = "https://xyz.lambda-url.eu-central-1.on.aws"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "more", "asked", "signed"),
+    [
+        ({"ApiUrl": API, "FlagsUrl": URL, "ResultsUrl": URL}, [], {"flags": API}, {"results"}),
+        ({"ApiUrl": API}, ["--iam"], {"flags": API}, set(FUNCTIONS)),
+        ({"FlagsUrl": URL, "ResultsUrl": URL}, [], {"flags": URL, "results": URL}, {"results"}),
+        ({"FlagsUrl": "http://127.0.0.1:8080"}, [], {"flags": "http://127.0.0.1:8080"}, set()),
+    ],
+)
+def test_inf_08_an_apis_url_stands_for_all(
+    tmp_path: Path, outputs: dict[str, str], more: list[str], asked: dict[str, str], signed: set[str]
+) -> None:
+    """Results are IAM's there as well as at their own URL; with ``--iam`` all of it is."""
+    path = tmp_path / "outputs.json"
+    path.write_text(json.dumps({"burgee-dev": outputs}))
+    platform = platform_of(options_of(["--outputs", str(path), *more]))
+    assert (dict(platform.urls), platform.signed) == (asked, signed)
+    alone = platform_of(options_of(["--url", asked["flags"], *more]))
+    assert ("results" in alone.signed) == ("results" in signed)
+
+
+@pytest.mark.parametrize(
+    ("body", "fails"),
+    [
+        ({"message": "Not Found"}, set()),
+        ({"message": "Forbidden"}, {"wrong-input", "security-headers"}),
+        ({}, {"wrong-input", "security-headers"}),
+    ],
+)
+def test_inf_08_an_apis_own_404_is_right_for_no_path_alone(up: Up, body: dict[str, str], fails: set[str]) -> None:
+    """In API Gateway's words, without a header of ours; for a path that isn't there, and for nothing else."""
+
+    def fault(answer: Answer) -> None:
+        if answer.path == NO_PATH:
+            answer.put(body)
+            answer.headers = {"content-type": "application/json", "apigw-requestid": "JKJaXmPLvHcESHA="}
+
+    names = ("wrong-input", "security-headers")
+    with Broken(up.url, fault) as broken:
+        assert failed(broken.url, all_asked(), names=names).keys() == fails
+
+    def none(answer: Answer) -> None:
+        if answer.path == "/assign":
+            answer.status, answer.headers = 404, {"content-type": "application/json"}
+            answer.put({"message": "Not Found"})
+
+    with Broken(up.url, none) as broken:
+        assert "wrong-input" in failed(broken.url, all_asked(), names=names)

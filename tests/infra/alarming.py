@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from infra.alarms import KINESIS, LAMBDA, MINUTE, OURS, SQS, Alarm, Metric
+from infra.alarms import API, KINESIS, LAMBDA, MINUTE, OURS, SQS, Alarm, Metric
 from infra.functions import function
 from tests.infra.embedded import wrong_in
 
 OK, IN_ALARM = "OK", "ALARM"
 HOUR = 3_600
 PUT = 150  # values of one metric in one call: CloudWatch's limit
-_DIMENSION = {LAMBDA: "FunctionName", SQS: "QueueName", KINESIS: "StreamName"}
+_DIMENSION = {LAMBDA: "FunctionName", SQS: "QueueName", KINESIS: "StreamName", API: "ApiId"}
 
 Dimensions = tuple[tuple[str, str], ...]
 
@@ -71,7 +71,7 @@ class Cloud:
                     self._take(directive["Namespace"], metric["Name"], dimensions, values)
 
     def measured(self, namespace: str, name: str, of: str, *values: float) -> None:
-        """Takes what AWS itself would have measured of a function, queue or stream."""
+        """Takes what AWS itself would have measured of a function, queue, stream or API."""
         self._take(namespace, name, ((_DIMENSION[namespace], of),), values)
 
     def _take(self, namespace: str, name: str, dimensions: Dimensions, values: Sequence[float]) -> None:

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from infra.alarms import ALARMS, KINESIS, LAMBDA, MINUTE, OURS, SQS, Alarm
+from infra.alarms import ALARMS, API, HTTP_API, KINESIS, LAMBDA, MINUTE, OURS, SQS, Alarm
 from infra.functions import FUNCTIONS, function
 from infra.stages import CANARY_MINUTES
 from infra.stores import QUEUES
@@ -19,6 +19,7 @@ OF_AWS = {
     LAMBDA: {"Invocations", "Errors", "Duration", "Throttles", "IteratorAge", "ConcurrentExecutions"},
     SQS: {"ApproximateNumberOfMessagesVisible"},
     KINESIS: {"WriteProvisionedThroughputExceeded"},
+    API: {"Count", "4xx", "5xx", "Latency", "IntegrationLatency"},
 }
 
 
@@ -59,7 +60,7 @@ def test_mon_03_a_metric_that_nobody_emits_would_be_found() -> None:
 def test_mon_03_an_alarm_is_about_something_that_there_is(alarm: Alarm) -> None:
     functions, queues = {row.name: row for row in FUNCTIONS}, {queue.name: queue for queue in QUEUES}
     for letter, metric in alarm.metrics:
-        of: object = functions if metric.namespace in (LAMBDA, OURS) else queues if metric.namespace == SQS else {"events"}
+        of: object = {LAMBDA: functions, OURS: functions, SQS: queues, KINESIS: {"events"}, API: {HTTP_API}}[metric.namespace]
         assert metric.of in of  # type: ignore[operator]
         assert not alarm.expression or re.search(rf"\b{letter}\b", alarm.expression)
         optional = (

@@ -7,7 +7,7 @@ import pytest
 
 from infra.alarms import ALARMS, Alarm
 from tests.aws import Aws
-from tests.infra import faults_at_the_edge, faults_behind, faults_of_queues  # noqa: F401  registers
+from tests.infra import faults_at_the_edge, faults_behind, faults_of_queues, faults_of_the_api  # noqa: F401  registers
 from tests.infra.alarming import IN_ALARM, OK
 from tests.infra.tripping import FAULTS, Stage, forget
 

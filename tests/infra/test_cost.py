@@ -61,6 +61,7 @@ def _all_bills() -> list[Bill]:
         model.batch(size),
         model.assignments(size),
         model.events(size),
+        model.front_door(size),
     ]
 
 
@@ -79,6 +80,13 @@ def test_cst_01_milliseconds_are_billed_whole_by_the_share_of_a_processor(
     processor: float, waits: float, memory: float, billed: int
 ) -> None:
     assert Model().billed_ms(processor, waits, memory) == billed
+
+
+def test_inf_08_an_api_before_the_functions_costs_a_dollar_a_million_and_its_log() -> None:
+    requests, log, alarms = Model().front_door(HUNDRED_MILLION).lines
+    assert (requests.service, requests.usd) == ("API Gateway", pytest.approx(100))
+    assert log.usd == pytest.approx(100 * (226 + 26) / 1e3 * 0.5)
+    assert alarms.amount == 3
 
 
 def test_cst_01_a_slower_function_costs_more() -> None:

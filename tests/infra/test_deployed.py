@@ -2,7 +2,8 @@
 
 ``make deployed`` installs it into an environment of its own (it pins botocore) and runs this. Its Lambda runs the code with
 this machine's Python, so the functions get our packages as they lie here and not their bundles for arm64. It answers
-``/health`` itself.
+``/health`` of Function URLs itself. Of an HTTP API it answers preflights, which AWS does only for one with CORS of its own; it
+looks whether there is a signature, and not whose; and it knows no limits.
 """
 
 import base64
@@ -24,6 +25,9 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
+from scripts.smoke.__main__ import run
+from scripts.smoke.asking import Platform
+from scripts.smoke.checks import CHECKS, Asked
 from tests.architecture.imports import ROOT
 from tests.infra.conftest import Assembly
 
@@ -214,3 +218,33 @@ def test_pip_02_an_event_gets_into_the_stream(cloud: Cloud, outputs: dict[str, s
         found += kinesis.get_records(ShardIterator=position)["Records"]
     texts = [record["Data"] if isinstance(record["Data"], bytes) else base64.b64decode(record["Data"]) for record in found]
     assert "customer-3" in {json.loads(text)["user_id"] for text in texts}
+
+
+# --- through the HTTP API ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def api(cloud: Cloud, outputs: dict[str, str], published: str) -> str:
+    """The API's URL: as this AWS has it on its own port, since no name of the API's leads there."""
+    (made,) = cloud.client("apigatewayv2").get_apis()["Items"]
+    assert made["ApiId"] in outputs["ApiUrl"]
+    return f"{cloud.endpoint}/_aws/execute-api/{made['ApiId']}/$default"
+
+
+def test_inf_08_the_smoke_test_passes_through_the_one_url(api: str) -> None:
+    """Every check but those of preflights and of results: signed questions need AWS's name, and counting the whole platform."""
+    asked = Asked("sales-open", "checkout-button", {"platform": "web", "cart": {"items": 2}}, version=1)
+    names = [name for name in CHECKS if name not in ("cors", "counted")]
+    found = run(Platform({"flags": api}, KEY, time.monotonic() + 120), asked, names)
+    assert {each.check: each.outcome for each in found} == dict.fromkeys(names, "ok"), found
+
+
+def test_inf_08_the_api_routes_what_is_documented_and_guards_results(api: str) -> None:
+    platform = Platform({"flags": api}, KEY)
+    for path in ("/", "/assignments", "/events/other", "/feature-flags", "/experiments/checkout-button"):
+        assert platform.ask("flags", "GET", path).is_of_no_route, path
+    refused = platform.ask("results", "GET", "/experiments/checkout-button/results").expect(403)
+    assert "x-request-id" not in refused.headers, "by the API: the function wasn't asked"
+    body = {"context": {"targetingKey": "customer-1"}}
+    answer = platform.ask("flags", "POST", "/ofrep/v1/evaluate/flags/no%2Fsuch%20flag", body).expect(404).json()
+    assert (answer["key"], answer["errorCode"]) == ("no/such flag", "FLAG_NOT_FOUND")

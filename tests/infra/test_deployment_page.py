@@ -65,6 +65,14 @@ def test_inf_07_settings_of_a_stage_come_over_the_common_ones(tmp_path) -> None:
         ('{"log_salt": "a"}', "'log_salt' is unknown"),
         ('{"budget-usd": "much"}', "budget-usd must be"),
         ('{"mirror": {"vpc-id": "vpc-1"}}', "mirror needs availability-zones"),
+        ('{"api": true}', "api must be an object"),
+        ('{"api": {"cors": "*"}}', "api must be an object"),
+        ('{"api": {"authorisation": "none"}}', "must be api-key or iam"),
+        ('{"api": {"function-urls": "no"}}', "must be true or false"),
+        ('{"api": {"rate": 0}}', "whole numbers of requests"),
+        ('{"api": {"burst": true}}', "whole numbers of requests"),
+        ('{"api": {"authorisation": "iam"}, "api-key-digests": "a:b"}', "nobody would be asked for a key"),
+        ('{"api": {}, "allow-origins": "https://a.example,*"}', "name the pages"),
     ],
 )
 def test_inf_07_settings_that_make_no_sense_are_refused(tmp_path, text: str, said: str) -> None:  # type: ignore[no-untyped-def]
