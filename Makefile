@@ -15,6 +15,7 @@ SETUP := $(VENV)/.setup
 BUILD := $(VENV)/.build-$(KIND)
 FLOORS := $(VENV)/.floors
 TOOLS := build/tools
+DEPLOYER := build/deployer
 GENERATED := evaluator/_fast/generated.h evaluator/_fast/generated.pxd
 CORE := $(filter-out $(GENERATED),$(wildcard evaluator/_fast/*.pyx evaluator/_fast/*.pxd evaluator/_fast/*.pxi evaluator/_fast/*.h)) \
 	setup.py evaluator/snapshot/opcodes.py evaluator/snapshot/layout.py
@@ -23,7 +24,7 @@ PACKAGES := evaluator config_sync handlers burgee infra
 TYPED := $(wildcard $(PACKAGES)) benchmarks scripts tests/conftest.py tests/architecture tests/parity
 LINTED := $(wildcard $(PACKAGES) setup.py) benchmarks scripts tests
 
-.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate fleet cost dialects lint format types asan bundle arm64 wheels audit lock ci wheel synth deployed clean
+.PHONY: help setup build run test parity golden conformance differential fuzz model coverage bench bench-sync bench-propagation bench-sustained bench-edge bench-events bench-gate fleet cost dialects lint format types asan bundle arm64 wheels audit lock ci wheel synth deployed deployer clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -120,8 +121,14 @@ asan: $(SETUP) ## the core under AddressSanitizer and UBSan, fed corrupted snaps
 	@scripts/asan.sh $(VENV)
 
 $(TOOLS)/.made: locks/bundle.txt scripts/tools.sh
-	@scripts/tools.sh $(TOOLS)
+	@scripts/tools.sh $(TOOLS) bundle
 	@touch $@
+
+$(DEPLOYER)/.made: locks/deploy.txt scripts/tools.sh
+	@scripts/tools.sh $(DEPLOYER) deploy
+	@touch $@
+
+deployer: $(DEPLOYER)/.made ## what deploys and asks the result, from its lock by hash: build/deployer/bin/python -m scripts.deploy STAGE
 
 bundle: $(TOOLS)/.made ## every Lambda function's zip for arm64 into build/bundles: docs/bundles.md
 	@$(TOOLS)/bin/python -m scripts.bundle $(ARGS)
@@ -135,7 +142,7 @@ wheels: $(TOOLS)/.made ## manylinux wheels and an sdist into build/dist, and the
 audit: $(TOOLS)/.made ## look the locked versions up among known vulnerabilities
 	@$(TOOLS)/bin/python -m scripts.audit
 
-lock: $(TOOLS)/.made ## pin what bundles ship and what builds them, with hashes; ARGS=--upgrade takes the newest
+lock: $(TOOLS)/.made ## pin what bundles ship, what builds and what deploys them, with hashes; ARGS=--upgrade takes the newest
 	@$(TOOLS)/bin/python -m scripts.lock $(ARGS)
 
 wheel: $(SETUP) ## a wheel in dist/

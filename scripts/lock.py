@@ -1,4 +1,4 @@
-"""Pins what the functions ship and what builds them, with hashes: ``locks/*.txt`` from the ranges of pyproject.toml.
+"""Pins what functions ship, what builds them and what deploys them, with hashes: ``locks/*.txt`` from pyproject.toml's ranges.
 
 ``make lock`` keeps the pins that still fit; ``make lock ARGS=--upgrade`` takes the newest. uv resolves, for the machine that
 each lock is for. A test checks the locks against pyproject.toml, so that neither is forgotten.
@@ -17,6 +17,7 @@ PLACE = ROOT / "locks"
 LOCKS: dict[str, tuple[list[str], bool, str]] = {
     "functions": (["sync", "mirror", "events"], False, "aarch64-manylinux_2_34"),
     "bundle": (["bundle"], True, ""),
+    "deploy": (["infra", "sync", "events"], False, ""),
 }
 HEADER = "# Made by `make lock` from pyproject.toml. What it is for: docs/bundles.md\n"
 

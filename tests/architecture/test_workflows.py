@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.deploy import CDK
 from tests.architecture.imports import ROOT
 
 PLACE = ROOT / ".github" / "workflows"
@@ -179,6 +180,18 @@ def test_pip_02_both_stages_get_the_same() -> None:
     assert str(found["prod"]["steps"]).replace("prod", "staging") == str(found["staging"]["steps"])
     assert not any("make bundle" in line for stage in ("staging", "prod") for line in commands("deploy.yml", stage))
     assert any("download-artifact" in step.get("uses", "") for step in found["prod"]["steps"])
+
+
+def test_sec_11_only_what_is_locked_runs_beside_the_role() -> None:
+    """Whatever is installed in a job that can enter AWS could enter it too."""
+    for stage in ("staging", "prod"):
+        lines = commands("deploy.yml", stage)
+        assert [verb for line in lines for verb in re.findall(r"\bmake (.+)", line)] == ["deployer"]
+        assert not any(word in line for line in lines for word in ("pip ", "npx ", "npm ", "curl "))
+        pythons = [word for line in lines for word in line.split() if "python" in word]
+        assert pythons == ["build/deployer/bin/python"]
+    assert "--require-hashes" in (ROOT / "scripts" / "tools.sh").read_text()
+    assert re.fullmatch(r"aws-cdk@\d+\.\d+\.\d+", CDK)
 
 
 def test_pip_02_the_deployment_takes_no_cache() -> None:

@@ -1,6 +1,9 @@
 """locks/*.txt against pyproject.toml: every range has a pin inside it, with hashes, and what functions import is pinned."""
 
+import ast
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -40,6 +43,34 @@ def test_sec_11_the_locks_fit_the_project(name: str) -> None:
         wanted = Requirement(line)
         version, _ = pins[canonicalize_name(wanted.name)]
         assert wanted.specifier.contains(version), f"{line}: {version} is locked"
+
+
+@pytest.mark.parametrize("module", ["infra.app", "scripts.deploy", "scripts.canary", "scripts.smoke.__main__"])
+def test_sec_11_what_deploys_is_locked(module: str) -> None:
+    """The programs of a deployment, and all that they import where they look at the functions' code."""
+    names = {"aws_cdk": "aws-cdk-lib"} | rules.DISTRIBUTION
+    seen: set[Path] = set()
+    imported = {name.split(".")[0] for name in _imported(module, seen)}
+    own = {path.name for path in ROOT.iterdir()} | sys.stdlib_module_names
+    third = {names.get(top, top) for top in imported - own if not top.startswith("mypy_boto3")}
+    assert len(seen) > 2 or module == "scripts.canary"
+    assert {canonicalize_name(Requirement(name).name) for name in third} <= _pins("deploy").keys()
+
+
+def _imported(module: str, seen: set[Path]) -> set[str]:
+    """What a module of ours imports, wherever in it, and what those import."""
+    path = ROOT / module.replace(".", "/")
+    found = next((each for each in (path.with_suffix(".py"), path / "__init__.py") if each.is_file()), None)
+    if found is None or found in seen:
+        return set()
+    seen.add(found)
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(found.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names.union(*(_imported(name, seen) for name in names))
 
 
 def test_what_functions_import_is_locked() -> None:
