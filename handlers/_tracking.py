@@ -35,6 +35,11 @@ if TYPE_CHECKING:
         def count(self, name: str, number: int = 1) -> None: ...
         def gauge(self, name: str, value: int) -> None: ...
 
+    class Asked(Protocol):
+        """A ``_http.Request``, as far as this module knows it."""
+
+        request_id: str
+
     class Sink(Protocol):
         """Where events go."""
 
@@ -47,7 +52,7 @@ if TYPE_CHECKING:
 
 DROPPED, PENDING = "TrackingDropped", "TrackingPending"  # metrics
 CLOSING_SECONDS = 1.0
-MAX_USER = 256
+MAX_USER = MAX_REQUEST_ID = 256
 MAX_LINE_BYTES = 256 * 1024  # what any version of CloudWatch Logs takes as one event
 MAX_HELD = 20_000
 MOST_HELD_TEXTS = 1_000
@@ -125,8 +130,8 @@ class Tracker:
     """
 
     __slots__ = (
-        "__weakref__", "_active", "_attributes", "_end", "_hasher", "_held", "_ids", "_limit", "_lock", "_log", "_naming",
-        "_second", "_seen", "_sink", "_tail", "_wall", "_window", "_window_s", "dropped", "held", "metrics", "pending",
+        "__weakref__", "_active", "_attributes", "_end", "_hasher", "_held", "_ids", "_limit", "_lock", "_log", "_named",
+        "_naming", "_second", "_seen", "_sink", "_wall", "_window", "_window_s", "dropped", "held", "metrics", "pending",
     )  # fmt: skip
 
     def __init__(
@@ -156,8 +161,9 @@ class Tracker:
         self._seen: dict[tuple[object, ...], None] = {}
         self._window = -1
         self._second: tuple[int, str] = (-(2**63), "")  # when the known one began, in ns, and its text
-        self._end = "}}\n" if self._limit >= _ALL else f'}},"metadata":{{"rate":{rate}}}}}\n'
-        self._tail = f',"context":{{}}{self._end}'
+        sampled = "" if self._limit >= _ALL else f'"rate":{rate}'
+        self._end = f'}},"metadata":{{{sampled}}}}}\n' if sampled else "}}\n"
+        self._named = f'}},"metadata":{{{sampled}{sampled and ","}"request_id":'
         self._lock = allocate_lock()
         self.dropped: dict[str, int] = {}
         self.pending = False
@@ -165,10 +171,11 @@ class Tracker:
 
     # --- events ---------------------------------------------------------------------------------------------------------
 
-    def track_flags(self, request: object, user_id: object, context: Mapping[str, object], rows: list[Row]) -> None:
+    def track_flags(self, request: Asked | None, user_id: object, context: Mapping[str, object], rows: list[Row]) -> None:
         """One event for each flag that one request asked about (requirements FLT-01 and BAT-07). Raises nothing.
 
-        A row is what ``_outcome.properties_of`` says of an answer. Without a user there is no event, which is counted.
+        A row is what ``_outcome.properties_of`` says of an answer. Without a user there is no event, which is counted. The
+        events have the request's id, which its log line and its answer have too (requirement MON-07).
         """
         if not self._active or not rows:
             return
@@ -187,7 +194,9 @@ class Tracker:
             if not 0 <= now - begun < 1_000_000_000:
                 begun, second = self._turn(now)
             moment = THOUSANDTHS[(now - begun) // 1_000_000]
-            end = self._tail if not self._attributes else f',"context":{self._context(context)}{self._end}'
+            request_id = None if request is None else request.request_id
+            end = self._end if not request_id else f"{self._named}{_quote(request_id[:MAX_REQUEST_ID])}}}}}\n"
+            end = f',"context":{self._context(context) if self._attributes else "{}"}{end}'
             number = len(rows)
             if number == 1:
                 try:

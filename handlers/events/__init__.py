@@ -200,6 +200,8 @@ def _tell(records: Sequence[Record], outcome: Outcome, request_id: str, started:
         "request_id": request_id,
         "lane": _stream.lane_of(records[0]),
         "records": len(records),
+        "first": _stream.sequence_of(records[0]),
+        "last": _stream.sequence_of(records[-1]),
         "done": outcome.done,
         "failed_at": outcome.failed,
         "reason": outcome.why,

@@ -28,6 +28,7 @@ class Up:
 
     def __init__(self, project: Path, temporary: Path, *options: str, terminal: bool = False) -> None:
         self.temporary = temporary
+        self.lines = Path(os.devnull)  # where --lines puts them, if whoever starts it says so
         self.printed = ""
         self._terminal, output = pty.openpty() if terminal else (None, subprocess.PIPE)
         self.process = subprocess.Popen(

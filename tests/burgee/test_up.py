@@ -1,5 +1,7 @@
 """``burgee up`` from end to end: a change in a table, what the gate refuses, a rollback, and what is left at the end."""
 
+import gzip
+import json
 import re
 import shlex
 import shutil
@@ -31,7 +33,10 @@ STOP_SECONDS = 40.0  # it takes about one; the machine may be busy
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     project = tmp_path_factory.mktemp("project") / "examples"
     shutil.copytree(ROOT / "examples", project)
-    with Up(project, tmp_path_factory.mktemp("temporary"), "--refresh-ms", "1000", "--no-view") as running:
+    lines = tmp_path_factory.mktemp("lines") / "lines.jsonl"
+    options = ("--refresh-ms", "1000", "--no-view", "--lines", str(lines))
+    with Up(project, tmp_path_factory.mktemp("temporary"), *options) as running:
+        running.lines = lines
         yield running
 
 
@@ -165,6 +170,44 @@ def test_flt_04_what_requests_track_is_counted_and_shown_in_the_results(up: Up) 
     assert up.ask("POST", "/events", json=event).status_code == 202
     until(lambda: results(up)["purchases"] > before["purchases"])
     until(lambda: results(up)["exposures"] >= len(found))
+
+
+def said(up: Up, **members: Any) -> list[dict[str, Any]]:
+    """The functions' lines that have these members."""
+    lines = [json.loads(line) for line in up.lines.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [line for line in lines if all(line.get(name) == value for name, value in members.items())]
+
+
+def archived(up: Up) -> list[dict[str, Any]]:
+    s3 = up.client("s3")
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket="burgee-events").get("Contents", [])]
+    bodies = [gzip.decompress(s3.get_object(Bucket="burgee-events", Key=key)["Body"].read()) for key in keys]
+    return [json.loads(line) for body in bodies for line in body.splitlines()]
+
+
+def test_mon_07_a_request_is_followed_from_its_answer_to_the_batch_that_counted_it(up: Up) -> None:
+    """docs/telemetry.md, "Following one request": answer, log line, event, archive, the processor's invocation."""
+    query = {"user_id": "followed", "flag_key": "sales-open"}
+    request_id = up.ask("GET", "/feature-flags/evaluate", params=query).headers["x-request-id"]
+    until(lambda: said(up, message="request", request_id=request_id))
+    (line,) = said(up, message="request", request_id=request_id)
+    assert (line["service"], line["flag"]) == ("burgee-flags", "sales-open") and line["function_request_id"]
+    found: list[dict[str, Any]] = []
+
+    def is_archived() -> bool:
+        found[:] = [each for each in archived(up) if each.get("metadata", {}).get("request_id") == request_id]
+        return bool(found)
+
+    until(is_archived)
+    (event,) = found
+    assert event["properties"]["flag_key"] == "sales-open"
+
+    def batches() -> list[dict[str, Any]]:
+        mine = said(up, message="batch", lane=f"events/{event['shard']}")
+        return [each for each in mine if int(each["first"]) <= int(event["sequence"]) <= int(each["last"])]
+
+    until(batches)
+    assert all(batch["request_id"] and batch["service"] == "burgee-events" for batch in batches())
 
 
 def results(up: Up) -> dict[str, int]:

@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -316,6 +317,19 @@ def test_sec_08_log_lines_have_no_user_in_clear_unless_that_is_asked_for(capfd: 
         assert all(len(user) == 32 and "customer" not in user for user in users)
     assert said[0] != said[1]
     assert said[2] == ["customer-77", "customer-78", "customer-77"]
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.999])
+@pytest.mark.parametrize("number", [1, 3])
+def test_mon_07_the_events_of_a_request_have_its_id(rate: float, number: int) -> None:
+    """It is in the answer and in the log line too; one that a client has made up does no harm."""
+    for request_id in ("6f0b", 'a"\\\n\ud800', "x" * 1_000, ""):
+        tracker, lines, _ = logged(rate=rate)
+        tracker.track_flags(SimpleNamespace(request_id=request_id), "customer-1", {}, [ROW] * number)
+        tracker.flush()
+        expected: dict[str, Any] = {"request_id": request_id[:256]} if request_id else {}
+        expected = ({} if rate == 1 else {"rate": rate}) | expected
+        assert [event.get("metadata", {}) for event in lines.events] == [expected] * number
 
 
 def test_users_are_sampled_whole_and_exposures_always_kept() -> None:
