@@ -47,7 +47,7 @@ def make(number: int, kind: str, user: int, back: int, event_type: int, revenue:
         at_ms, fate = now_ms - 169 * HOUR_MS, "quarantined"
     if experiment:
         document["experiment_id"] = experiment
-    if kind == "undated":
+    if kind == "undated" or (kind == "told" and at_ms == now_ms):  # as in an outage of the assignments' store
         at_ms = now_ms
     else:
         document["timestamp"] = _iso(at_ms)
