@@ -212,6 +212,17 @@ def test_asg_13_a_stored_assignment_has_the_last_word(world: World) -> None:
     assert world.count("control") == 1 and world.count("large") == 0
 
 
+def test_val_08_what_an_exposure_told_of_one_user_is_nobody_elses(world: World) -> None:
+    """User and experiment are one text in both, with the boundary elsewhere."""
+    told = event(1, "ann", event_type="exposure", experiment_id="a-1", properties=EXPOSED)
+    world.run(world.records([told]))
+    for number, (user, experiment) in enumerate((("anna", "-1"), ("ann", "a-1")), 2):
+        events.reset()
+        world.run([world.record(number * 1_000, event(number, user, experiment_id=experiment))])
+    assert world.window("large", experiment="-1") == {}
+    assert world.window("large", experiment="a-1")["purchase"].events == 1
+
+
 def test_asg_13_exposures_of_one_user_in_one_unit_are_one_item(world: World) -> None:
     """A transaction takes an item once."""
     exposures = [event(number, event_type="exposure", properties=EXPOSED) for number in range(3)]
