@@ -315,6 +315,11 @@ def test_pip_02_new_versions_go_live_by_a_canary(templates: dict[str, Template],
         assert 1 <= len(alarms["Alarms"]) <= 2
     for each in template.of("AWS::Lambda::Version").values():
         assert each["DeletionPolicy"] == "Retain", "what is rolled back to must be there"
+    by_group = {}
+    for alias in template.of("AWS::Lambda::Alias").values():
+        moved = alias.get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate", {})
+        by_group[moved.get("DeploymentGroupName", {}).get("Ref")] = alias
+    assert set(by_group) == (set(groups) or {None}), "an update moves each alias by its own group"
 
 
 def test_inf_09_only_the_mirror_is_in_a_network_with_ways_to_what_it_calls(prod: Template) -> None:
