@@ -1,6 +1,7 @@
 """``burgee results``: how an experiment does, as tables and pictures in a terminal. For ``burgee.cli``.
 
-Asks the results function by its URL, or reads the table of counters itself. boto3 and rich are imported when they are needed.
+Asks the results function by its URL, or reads the table of counters itself; with ``--archive`` that only says which experiment
+and phase it is about, and every event is counted. boto3, DuckDB and rich are imported when they are needed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from datetime import date
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +41,14 @@ def add_command(add: _Commands[argparse.ArgumentParser]) -> None:
     place.add_argument("--url", metavar="URL", help=f"of the results function (default: {URL}, or {DEFAULT_URL})")
     place.add_argument("--table", metavar="NAME", help="read the table of counters instead, with this machine's AWS login")
     made.add_argument("--store", metavar="URL", help=f"with --table: the store of the experiments (default: {STORE})")
+    made.add_argument(
+        "--archive",
+        metavar="PLACE",
+        help="count every event of the archive, a folder or s3://bucket/prefix, instead of estimating",
+    )
+    made.add_argument(
+        "--since", metavar="DATE", type=_date, help="with --archive: where to begin reading (default: the phase's start)"
+    )
     made.add_argument("--phase", metavar="N", type=_phase, help="a phase (default: the newest)")
     made.add_argument("--metric", metavar="NAME", help="whose lift is drawn (default: the one with most events)")
     made.add_argument("--svg", metavar="FILE", help="write the picture of the lift over time as well")
@@ -50,7 +60,12 @@ def results(options: argparse.Namespace) -> int:
     """Prints what is known; 1 if the sample ratio is wrong, so that a script hears of it."""
     if options.store and not options.table:
         raise UsageError("--store goes with --table")
-    document, picture = _from_table(options) if options.table else _from_url(options)
+    if options.since and not options.archive:
+        raise UsageError("--since goes with --archive")
+    if options.archive:
+        document, picture = _from_archive(options)
+    else:
+        document, picture = _from_table(options) if options.table else _from_url(options)
     if options.svg:
         write_file(Path(options.svg), picture.encode())
     if options.json:
@@ -63,6 +78,22 @@ def results(options: argparse.Namespace) -> int:
             raise Trouble(f"results needs the package {error.name}: {hint}") from error
         show(document, options.metric)
     return 1 if document["sample_ratio"]["mismatch"] else 0
+
+
+def _from_archive(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Every event counted; the experiment and its phases are who keeps the counters'. Raises Trouble."""
+    try:
+        from burgee.archive_results import from_archive
+    except ModuleNotFoundError as error:
+        raise Trouble(f"results --archive needs the package {error.name}: pip install 'burgee[archive]'") from error
+    from handlers._lift_picture import draw
+
+    plain = argparse.Namespace(**vars(options) | {"metric": None, "svg": None})
+    known, _ = _from_table(plain) if options.table else _from_url(plain)
+    document, looks = from_archive(known, time.time_ns() // 1_000_000, options.archive, options.since)
+    document["history"] = [look._asdict() for look in looks]
+    metric = _check_metric(document, options.metric)
+    return document, draw(document, looks, metric)
 
 
 # --- by its URL -----------------------------------------------------------------------------------------------------------
@@ -166,6 +197,13 @@ def _check_metric(document: dict[str, Any], metric: str | None) -> str | None:
     if metric is not None and metric not in known:
         raise Trouble(f"there is no metric {metric!r}; there are: {', '.join(known) or 'none yet'}")
     return metric or next(iter(known), None)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a date, such as 2026-01-31") from None
 
 
 def _phase(text: str) -> int:

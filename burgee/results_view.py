@@ -15,6 +15,7 @@ WIDE = 100  # columns
 STROKE = 33  # characters of a stroke; odd, so that zero is in the middle
 FIELD_ROWS, FIELD_COLUMNS = 11, 64
 COLOURS = {"up": "green", "down": "red", None: ""}
+HEADINGS = {"conversion": "conversion", "mean": "mean", "mean per user": "per user"}
 BAND, LIFT, ZERO = "░", "●", "─"
 
 
@@ -59,7 +60,18 @@ def _head(document: dict[str, Any]) -> list[Text]:
         since = f"phase {phase['number']} of {len(document['phases'])}, since {_minute(phase['started_at'])} UTC"
     p = _p_value(ratio["p_value"])
     sample = Text(f"sample ratio: {ratio['verdict']} (p {p})", style="bold red" if ratio["mismatch"] else "")
-    return [title, Text(f"{since}; as of {_minute(document['as_of'])}", style="dim"), sample]
+    return [title, Text(f"{since}; as of {_minute(document['as_of'])}", style="dim"), *_source(document), sample]
+
+
+def _source(document: dict[str, Any]) -> list[Text]:
+    """What was read, where it was the archive."""
+    if "source" not in document:
+        return []
+    read = document["source"]
+    words = f"every event of {read['archive']} since {_minute(read['since'])} UTC: {read['events']:,} events, each once"
+    more = [f"{read['repeated']:,} repeated lines"] * bool(read["repeated"])
+    more += [f"{read['in_two_variants']:,} users in two variants"] * bool(read["in_two_variants"])
+    return [Text(visible("; ".join([words, *more])), style="dim")]
 
 
 def visible(text: str) -> str:
@@ -88,7 +100,7 @@ def _metric(metric: dict[str, Any], with_strokes: bool) -> Table:
     compared = {each["variant"]: each for each in metric["comparisons"]}
     reach = _reach(metric["comparisons"])
     table = _table(
-        (visible(metric["metric"]), "left"), ("conversion" if is_share else "mean", "right"), ("lift", "right"),
+        (visible(metric["metric"]), "left"), (HEADINGS.get(metric["kind"], metric["kind"]), "right"), ("lift", "right"),
         ("always valid 95 %", "right"), ("p", "right"),
     )  # fmt: skip
     if with_strokes:

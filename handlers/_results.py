@@ -1,15 +1,17 @@
-"""What an experiment's counters say: the document that the results function answers with. A pure function of totals.
+"""What an experiment's totals say: the document that the results function answers with. A pure function of totals.
 
-Two kinds of metrics. A *conversion*: which share of the exposed users had an event of some type at least once. A *mean*: of a
-numeric property, over the events that have it. Each variant is compared with the control by ``_sequential`` (valid at every
-look) and, for those who know why they want it, by ``_statistics`` for one look. Fields and how to read them: docs/results.md.
+Totals are the counters' (``_counters.Totals``), or of every event by itself (``Exact``), as the archive has them. Three kinds
+of metrics. A *conversion*: which share of the exposed users had an event of some type at least once. A *mean*: of a numeric
+property, over the events that have it; that is all that counters know. A *mean per user*: of what each exposed user's events
+add up to; it needs every event. Each variant is compared with the control by ``_sequential`` (valid at every look) and, for
+those who know why they want it, by ``_statistics`` for one look. Fields and how to read them: docs/results.md.
 """
 
 from __future__ import annotations
 
 from math import inf, isfinite, sqrt
 from time import gmtime, strftime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handlers import _sequential as sequential
 from handlers import _statistics as statistics
@@ -18,15 +20,19 @@ from handlers._statistics import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from decimal import Decimal
+    from typing import TypeAlias
 
     from handlers._counters import Moments, Phase, Totals
     from handlers._experiments import Experiment
     from handlers._statistics import Interval
 
-    ByVariant = Mapping[str, Mapping[str, Totals]]  # variant -> event type -> totals
+    Known: TypeAlias = "Totals | Exact"
+    ByVariant = Mapping[str, Mapping[str, Known]]  # variant -> event type -> totals
+    _Which = tuple[str, str, str]  # event type, property or nothing, kind of metric
 
 CONTROL = "control"
-CONVERSION, MEAN = "conversion", "mean"
+CONVERSION, MEAN, PER_USER = "conversion", "mean", "mean per user"
 UP, DOWN = "up", "down"
 MIN_USERS = 100
 MIN_OF_EITHER = 10
@@ -39,6 +45,28 @@ BOUNDS_WIDTH = 4.0  # standard deviations between the bounds of ``Totals.users``
 TOO_FEW, NO_DIFFERENCE = "too few to say", "no difference shown yet"
 MISTRUSTED = "not to be trusted: the sample ratio is wrong"
 FITS, WRONG, NOTHING_YET = "the counts fit the allocation", "sample ratio mismatch", "nobody was exposed yet"
+
+
+class ByUser(NamedTuple):
+    """Of a numeric property over exposed users: how many had it, the sum of what each has, the sum of the squares of that."""
+
+    users: int
+    total: Decimal
+    squares: Decimal
+
+
+class Exact(NamedTuple):
+    """One event type's totals, of every event: users are counted, not estimated.
+
+    ``users``: distinct users with such an event; ``exposed``: how many of them were exposed to the variant. ``metrics``: of
+    numeric properties, over events; ``by_user``: over exposed users.
+    """
+
+    events: int
+    users: int
+    exposed: int
+    metrics: Mapping[str, Moments]
+    by_user: Mapping[str, ByUser]
 
 
 def document(
@@ -92,10 +120,12 @@ def _told(phase: Phase) -> dict[str, Any]:
     return {"number": phase.number, "started_at": moment(phase.started_ms), "allocation": dict(phase.allocation)}
 
 
-def _exposures(totals: Mapping[str, Totals]) -> int:
-    """An exposure is sent once for a user: at the first assignment."""
+def _exposures(totals: Mapping[str, Known]) -> int:
+    """An exposure is sent once for a user: at the first assignment. Where users are counted, nobody is twice in it."""
     found = totals.get(EXPOSURE)
-    return 0 if found is None else found.events
+    if found is None:
+        return 0
+    return found.users if isinstance(found, Exact) else found.events
 
 
 # --- the sample ratio ---------------------------------------------------------------------------------------------------
@@ -126,7 +156,7 @@ def _sample_ratio(names: Sequence[str], allocation: Mapping[str, float], totals:
 # --- variants by themselves ---------------------------------------------------------------------------------------------
 
 
-def _variant(name: str, allocation: float, totals: Mapping[str, Totals]) -> dict[str, Any]:
+def _variant(name: str, allocation: float, totals: Mapping[str, Known]) -> dict[str, Any]:
     exposures = _exposures(totals)
     exposed = totals.get(EXPOSURE)
     return {
@@ -141,11 +171,13 @@ def _variant(name: str, allocation: float, totals: Mapping[str, Totals]) -> dict
 _NOBODY = {"estimate": 0.0, "low": 0.0, "high": 0.0}
 
 
-def _users(found: Totals) -> dict[str, float]:
+def _users(found: Known) -> dict[str, float]:
+    if isinstance(found, Exact):
+        return dict.fromkeys(("estimate", "low", "high"), float(found.users))
     return {"estimate": found.users, "low": found.users_low, "high": found.users_high}
 
 
-def _event(found: Totals, exposures: int) -> dict[str, Any]:
+def _event(found: Known, exposures: int) -> dict[str, Any]:
     return {
         "events": found.events,
         "users": _users(found),
@@ -165,8 +197,10 @@ def _property(moments: Moments) -> dict[str, Any]:
     }
 
 
-def _conversion(found: Totals, exposures: int) -> Sample:
-    """Unique users with the event over exposures. The number of unique users is an estimate: its error is noise in the mean."""
+def _conversion(found: Known, exposures: int) -> Sample:
+    """Unique users with the event over exposures. An estimated number of unique users has an error: noise in the mean."""
+    if isinstance(found, Exact):
+        return statistics.proportion_of(found.exposed, exposures)
     users = min(found.users, float(found.events))
     error = (found.users_high - found.users_low) / BOUNDS_WIDTH
     return statistics.proportion_of(users, exposures, (error / exposures) ** 2)
@@ -188,56 +222,65 @@ def _metrics(
     names: Sequence[str], control: str | None, totals: ByVariant, horizon: int, mistrusted: bool
 ) -> list[dict[str, Any]]:
     """One entry for each event type and each numeric property, those with most events first."""
-    weights: dict[tuple[str, str | None], int] = {}
+    weights: dict[_Which, int] = {}
     for found in totals.values():
         for kind, each in found.items():
             if kind != EXPOSURE:
-                weights[kind, None] = weights.get((kind, None), 0) + each.events
-                for name, moments in each.metrics.items():
-                    weights[kind, name] = weights.get((kind, name), 0) + moments.n
-    ordered = sorted(weights, key=lambda which: (-weights[which], which[0], which[1] or ""))
-    return [_metric(kind, name, names, control, totals, horizon, mistrusted) for kind, name in ordered]
+                numbers = {
+                    (kind, name, PER_USER if isinstance(each, Exact) else MEAN): of.n for name, of in each.metrics.items()
+                }
+                for which, events in {(kind, "", CONVERSION): each.events, **numbers}.items():
+                    weights[which] = weights.get(which, 0) + events
+    ordered = sorted(weights, key=lambda which: (-weights[which], which))
+    return [_metric(which, names, control, totals, horizon, mistrusted) for which in ordered]
 
 
 def _metric(
-    kind: str, name: str | None, names: Sequence[str], control: str | None, totals: ByVariant, horizon: int, mistrusted: bool
+    which: _Which, names: Sequence[str], control: str | None, totals: ByVariant, horizon: int, mistrusted: bool
 ) -> dict[str, Any]:
-    def sample_of(variant: str) -> Sample | None:
-        mine = totals.get(variant, {})
-        found = mine.get(kind)
-        if name is None:
-            exposures = _exposures(mine)
-            if exposures == 0:
-                return None
-            return statistics.proportion_of(0, exposures) if found is None else _conversion(found, exposures)
-        moments = None if found is None else found.metrics.get(name)
-        return None if moments is None else statistics.mean_of(*moments)
-
-    samples = {variant: sample_of(variant) for variant in names}
-    is_enough = _is_enough_users if name is None else _is_enough_values
-    ours = samples.get(control) if control is not None else None
+    event_type, name, kind = which
+    measured = {variant: _measured(which, totals.get(variant, {})) for variant in names}
+    ours = measured.get(control) if control is not None else None
     compared = [
-        _comparison(variant, ours, theirs, is_enough, name is None, horizon, mistrusted)
-        for variant, theirs in samples.items()
+        _comparison(variant, ours, theirs, kind == CONVERSION, horizon, mistrusted)
+        for variant, theirs in measured.items()
         if variant != control
     ]
     return {
-        "metric": kind if name is None else f"{kind}/{name}",
-        "kind": CONVERSION if name is None else MEAN,
-        "event_type": kind,
-        "property": name,
-        "values": {variant: None if sample is None else sample.mean for variant, sample in samples.items()},
+        "metric": {CONVERSION: event_type, MEAN: f"{event_type}/{name}", PER_USER: f"{event_type}/{name}/user"}[kind],
+        "kind": kind,
+        "event_type": event_type,
+        "property": name or None,
+        "values": {variant: None if found is None else found.sample.mean for variant, found in measured.items()},
         "comparisons": compared,
     }
 
 
-def _is_enough_users(sample: Sample) -> bool:
-    have = sample.mean * sample.n
-    return sample.n >= MIN_USERS and min(have, sample.n - have) >= MIN_OF_EITHER
+class _Measured(NamedTuple):
+    """A metric of one variant. ``is_enough``: for an interval."""
+
+    sample: Sample
+    is_enough: bool
 
 
-def _is_enough_values(sample: Sample) -> bool:
-    return sample.n >= MIN_VALUES
+def _measured(which: _Which, totals: Mapping[str, Known]) -> _Measured | None:
+    """None where there is nothing to say: nobody was exposed, no event has the number."""
+    event_type, name, kind = which
+    found, exposures = totals.get(event_type), _exposures(totals)
+    if kind == CONVERSION:
+        if exposures == 0:
+            return None
+        shared = statistics.proportion_of(0, exposures) if found is None else _conversion(found, exposures)
+        have = shared.mean * shared.n
+        return _Measured(shared, shared.n >= MIN_USERS and min(have, shared.n - have) >= MIN_OF_EITHER)
+    if kind == MEAN:
+        moments = None if found is None else found.metrics.get(name)
+        sample = None if moments is None else statistics.mean_of(*moments)
+        return None if sample is None else _Measured(sample, sample.n >= MIN_VALUES)
+    by_user = found.by_user.get(name) if isinstance(found, Exact) else None
+    users, total, squares = (0, 0.0, 0.0) if by_user is None else by_user
+    sample = statistics.mean_of(exposures, total, squares)  # whoever has none of it has 0 of it
+    return None if sample is None else _Measured(sample, users >= MIN_VALUES)
 
 
 def _no_degrees(*_: Sample) -> float:
@@ -247,9 +290,8 @@ def _no_degrees(*_: Sample) -> float:
 
 def _comparison(
     variant: str,
-    ours: Sample | None,
-    theirs: Sample | None,
-    is_enough: Callable[[Sample], bool],
+    control: _Measured | None,
+    treatment: _Measured | None,
     proportions: bool,
     horizon: int,
     mistrusted: bool,
@@ -259,11 +301,12 @@ def _comparison(
         "variant": variant, "lift": None, "lift_interval": None, "difference": None, "difference_interval": None,
         "p_value": None, "direction": None, "fixed_horizon": None, "verdict": TOO_FEW,
     }  # fmt: skip
-    if ours is None or theirs is None:
+    if control is None or treatment is None:
         return told
+    ours, theirs = control.sample, treatment.sample
     told["difference"] = _number(theirs.mean - ours.mean)
     told["lift"] = _number(theirs.mean / ours.mean - 1.0) if ours.mean > 0.0 else None
-    if not (is_enough(ours) and is_enough(theirs)):
+    if not (control.is_enough and treatment.is_enough):
         return told
     weight = sequential.mixture(ours.n + theirs.n, horizon)
     found = sequential.difference(ours, theirs, weight)

@@ -1,7 +1,7 @@
 """The lake's catalogue: two tables for Athena over the archive's layout, whose partitions nobody has to add.
 
 The columns are the members of the archive's own lines (``handlers.events.archive.FIELDS``). Objects and maps are text of JSON,
-for ``json_extract``: their members are whatever a producer sends. docs/events.md has queries.
+for ``json_extract``: their members are whatever a producer sends. docs/events.md has queries, docs/results.md a saved one.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from aws_cdk import Stack
+from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
 from handlers.events.archive import ERRORS, FIELDS
+from infra.queries import of_the_lake
 
 PARTS = {"year": ("2025,2049", 4), "month": ("1,12", 2), "day": ("1,31", 2), "hour": ("0,23", 2)}
 _TYPES = {int: "bigint", bool: "boolean"}
@@ -28,7 +30,7 @@ def columns() -> dict[str, str]:
 
 
 def catalogue(scope: Construct, bucket: str) -> None:
-    """The database and its tables ``events`` and ``quarantined``."""
+    """The database, its tables ``events`` and ``quarantined``, and the queries that are saved with it."""
     account = Stack.of(scope).account
     database = glue.CfnDatabase(
         scope,
@@ -46,6 +48,8 @@ def catalogue(scope: Construct, bucket: str) -> None:
             database_name=database.ref,
             table_input=_table(name, f"s3://{bucket}/{prefix}"),
         )
+    for number, (title, text) in enumerate(of_the_lake().items(), 1):
+        athena.CfnNamedQuery(scope, f"LakeQuery{number}", database=database.ref, name=title, query_string=text)
 
 
 def _table(name: str, place: str) -> glue.CfnTable.TableInputProperty:

@@ -1,11 +1,13 @@
-"""The saved queries of docs/telemetry.md: read from the page, so that what is written there is what is deployed."""
+"""The saved queries of docs/telemetry.md and docs/results.md: what is written on the pages is what is deployed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "telemetry.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE = DOCS / "telemetry.md"
 HEADING = "## Queries to save"
+LAKE_PAGE, LAKE_HEADING = DOCS / "results.md", "### The same in Athena"
 
 
 def saved() -> dict[str, str]:
@@ -20,3 +22,13 @@ def saved() -> dict[str, str]:
     if not found or not queries:
         raise ValueError(f"{PAGE.name} has no queries to save")
     return queries
+
+
+def of_the_lake() -> dict[str, str]:
+    """name -> SQL for Athena. Raises ValueError when the page has none."""
+    _, found, rest = LAKE_PAGE.read_text().partition(LAKE_HEADING)
+    name = rest.partition('The query "')[2].partition('"')[0]
+    text = rest.partition("```sql\n")[2].partition("```")[0]
+    if not (found and name and text):
+        raise ValueError(f"{LAKE_PAGE.name} has no query for Athena")
+    return {name: text}

@@ -112,6 +112,22 @@ def test_arc_01_the_archive_has_every_event_once(up: Up, effect: dict[str, Any])
     assert found == wanted
 
 
+def test_agg_10_the_archive_says_what_the_ledger_says(up: Up, effect: dict[str, Any]) -> None:
+    """Every event, from the platform's own bucket: users counted, and revenue per user besides."""
+    done = up.run("results", "checkout-button", "--url", up.url, "--archive", "s3://burgee-events", "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("reading "), done.stderr
+    found = json.loads(done.stdout)
+    for one in found["variants"]:
+        sent = effect["sent"]["variants"][one["variant"]]
+        assert one["users"]["estimate"] == one["exposures"] == sent[EXPOSURE]["users"]
+        told = one["events"][PURCHASE]
+        assert (told["events"], told["users"]["estimate"]) == (sent[PURCHASE]["events"], sent[PURCHASE]["users"])
+        assert told["conversion"] == sent[PURCHASE]["users"] / sent[EXPOSURE]["users"]
+        value = next(each["values"] for each in found["metrics"] if each["metric"] == "purchase/revenue/user")[one["variant"]]
+        assert value == pytest.approx(float(sent[PURCHASE]["revenue"]) / one["exposures"], rel=1e-12)
+
+
 def test_evb_03_exactly_the_planted_poison_is_in_the_queue(up: Up, effect: dict[str, Any]) -> None:
     assert effect["sent"]["refused"] == 8, "at the door: they never reached the stream"
     assert (depth(up, "events-poison"), depth(up, "events-failures")) == (POISON, 0)

@@ -1,17 +1,33 @@
 """The results' document, a pure function of totals: where intervals begin, what bounds them, and which verdict there is."""
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from handlers import _sequential as sequential
 from handlers import _sketches as sketches
 from handlers._contract import EXPOSURE
 from handlers._counters import Moments, Phase, Totals
 from handlers._experiments import Experiment
-from handlers._results import MAX_METRICS, MIN_OF_EITHER, MIN_USERS, MIN_VALUES, MISTRUSTED, NO_DIFFERENCE, TOO_FEW, document
+from handlers._results import (
+    CONVERSION,
+    MAX_METRICS,
+    MIN_OF_EITHER,
+    MIN_USERS,
+    MIN_VALUES,
+    MISTRUSTED,
+    NO_DIFFERENCE,
+    PER_USER,
+    TOO_FEW,
+    ByUser,
+    Exact,
+    document,
+)
 from handlers._results_store import look_at
+from handlers._statistics import Sample
 
 NOW_MS = 1_800_000_000_000
 HALVES = {"control": 0.5, "treatment": 0.5}
@@ -31,7 +47,9 @@ def moments(n: int, mean: float) -> Moments:
     return Moments(n, Decimal(n) * Decimal(mean), Decimal(n) * (Decimal(mean) ** 2 + 1))
 
 
-def compared(ours: dict[str, Totals], theirs: dict[str, Totals], metric: str = "purchase") -> dict[str, Any]:
+def compared(
+    ours: Mapping[str, Totals | Exact], theirs: Mapping[str, Totals | Exact], metric: str = "purchase"
+) -> dict[str, Any]:
     """The one comparison of a metric."""
     found = document(EXPERIMENT, [PHASE], PHASE, {"control": ours, "treatment": theirs}, NOW_MS)
     json.dumps(found, allow_nan=False)
@@ -70,6 +88,62 @@ def test_agg_12_a_mean_has_an_interval_from_enough_values_on(n: int, enough: boo
     found = compared(ours, theirs, "purchase/revenue")
     assert (found["lift_interval"] is not None) == enough
     assert found["verdict"] == ("treatment is ahead" if enough else TOO_FEW)
+
+
+# --- users that were counted ------------------------------------------------------------------------------------------------
+
+
+def exact(users: int, buyers: int, mean: float = 5.0, strangers: int = 0) -> dict[str, Exact]:
+    """Exposed users, some of whom buy: half of them for one less than the mean, half for one more; strangers buy as well."""
+    spent = ByUser(buyers, Decimal(buyers) * Decimal(mean), Decimal(buyers) * (Decimal(mean) ** 2 + 1))
+    events = moments(3 * buyers + strangers, mean / 3)
+    return {
+        EXPOSURE: Exact(users, users, users, {}, {}),
+        "purchase": Exact(3 * buyers + strangers, buyers + strangers, buyers, {"revenue": events}, {"revenue": spent}),
+    }
+
+
+def test_agg_12_where_users_are_counted_they_have_no_noise_and_strangers_no_share() -> None:
+    found = document(EXPERIMENT, [PHASE], PHASE, {"control": exact(100_000, 50_000, strangers=900), "treatment": {}}, NOW_MS)
+    control = found["variants"][0]
+    assert control["events"]["purchase"]["users"] == {"estimate": 50_900.0, "low": 50_900.0, "high": 50_900.0}
+    assert control["events"]["purchase"]["conversion"] == 0.5
+    half = compared(exact(100_000, 50_000), exact(100_000, 51_000))
+    by_sketch = compared(exposed(100_000, 50_000), exposed(100_000, 51_000))
+    assert half["verdict"] == "treatment is ahead", "2 % of lift, which no sketch can show"
+    assert by_sketch["verdict"] == NO_DIFFERENCE
+
+
+def test_agg_12_a_mean_per_user_has_zeros_for_those_who_have_none() -> None:
+    ours, theirs = exact(10_000, 1_000), exact(10_000, 1_200)
+    found = document(EXPERIMENT, [PHASE], PHASE, {"control": ours, "treatment": theirs}, NOW_MS)
+    assert [(each["metric"], each["kind"]) for each in found["metrics"]] == [
+        ("purchase", CONVERSION),
+        ("purchase/revenue/user", PER_USER),
+    ]
+    assert found["metrics"][1]["values"] == {"control": 0.5, "treatment": 0.6}
+    told = found["variants"][0]["events"]["purchase"]["properties"]["revenue"]
+    assert (told["n"], told["mean"]) == (3_000, pytest.approx(5 / 3)), "over events, as ever"
+    (comparison,) = found["metrics"][1]["comparisons"]
+    variance = [(n * 26 - (n * 5) ** 2 / 10_000) / 9_999 for n in (1_000, 1_200)]
+    pair = [Sample(10_000, mean, value) for mean, value in zip((0.5, 0.6), variance, strict=True)]
+    low, high = sequential.difference(*pair, sequential.mixture(20_000))[1:]
+    assert comparison["difference_interval"] == pytest.approx([low, high], rel=1e-9)
+    assert comparison["verdict"] == "treatment is ahead"
+
+
+@pytest.mark.parametrize(("buyers", "enough"), [(MIN_VALUES, True), (MIN_VALUES - 1, False), (0, False)])
+def test_agg_12_a_mean_per_user_has_an_interval_from_enough_users_with_a_value_on(buyers: int, enough: bool) -> None:
+    found = compared(exact(9_000, 900), exact(9_000, buyers), "purchase/revenue/user")
+    assert (found["lift_interval"] is not None) == enough
+    assert (found["verdict"] == TOO_FEW) == (not enough)
+
+
+def test_a_variant_where_nobody_has_the_number_has_a_mean_of_nothing() -> None:
+    ours, nobody = exact(9_000, 900), {EXPOSURE: Exact(9_000, 9_000, 9_000, {}, {})}
+    found = document(EXPERIMENT, [PHASE], PHASE, {"control": ours, "treatment": nobody}, NOW_MS)
+    assert found["metrics"][1]["values"] == {"control": 0.5, "treatment": 0.0}
+    assert found["metrics"][1]["comparisons"][0]["lift"] == -1.0
 
 
 def test_a_share_is_never_less_than_none() -> None:

@@ -37,7 +37,7 @@ STACK = "burgee-dev"
 REGION = "us-east-1"
 DISTRIBUTIONS = ("mmh3", "msgspec")
 # What this AWS has no idea of: they are in the template that cfn-lint and CDK have checked.
-UNKNOWN = ("AWS::Budgets::Budget", "AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition")
+UNKNOWN = ("AWS::Athena::NamedQuery", "AWS::Budgets::Budget", "AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition")
 
 pytestmark = pytest.mark.skipif(shutil.which(MINISTACK) is None, reason="there is no ministack here: make deployed")
 

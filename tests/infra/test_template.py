@@ -465,6 +465,15 @@ def test_inf_06_the_lake_gets_cheaper_and_its_rest_ends(templates: dict[str, Tem
     assert rules["letters-end"]["ExpirationInDays"] == 30
 
 
+def test_arc_06_the_query_of_the_results_page_is_saved_with_the_lake(prod: Template) -> None:
+    from infra.queries import of_the_lake
+
+    (database,) = prod.of("AWS::Glue::Database")
+    saved = [each["Properties"] for each in prod.of("AWS::Athena::NamedQuery").values()]
+    assert {each["Name"]: each["QueryString"] for each in saved} == of_the_lake()
+    assert [each["Database"] for each in saved] == [{"Ref": database}]
+
+
 # --- who watches -------------------------------------------------------------------------------------------------------
 
 
