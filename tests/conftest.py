@@ -13,6 +13,18 @@ pytest_plugins = ["tests.aws", "tests.postgres"]  # the fixtures `aws`, `postgre
 
 ROOT = Path(__file__).resolve().parent.parent
 _BESIDE = ROOT.parent / "shared"
+# Where coverage isn't counted: they start other processes, or repeat what others do once, and tracing doubles their time.
+UNTRACED = (
+    "architecture/",
+    "arm64/",
+    "benchmarks/",
+    "bundle/",
+    "differential/",
+    "fuzz/test_leaks.py",
+    "hosts/",
+    "model/test_mutations.py",
+    "parity/test_generator.py",
+)
 
 settings.register_profile(
     "ci",
@@ -42,6 +54,13 @@ def pytest_configure() -> None:
     claimed = os.environ.get("BURGEE_CORE", evaluator.IMPLEMENTATION)
     if claimed != evaluator.IMPLEMENTATION:
         pytest.exit(f"this run is meant for the {claimed} core, but {evaluator.IMPLEMENTATION} is loaded", returncode=3)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.pluginmanager.hasplugin("_cov"):
+        for item in items:
+            if item.path.relative_to(ROOT / "tests").as_posix().startswith(UNTRACED):
+                item.add_marker("no_cover")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
