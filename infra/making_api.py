@@ -13,7 +13,7 @@ from constructs import Construct
 from infra.functions import Function
 from infra.making_functions import RETENTION, Functions
 from infra.routes import Limit, Route, limit, routes
-from infra.settings import Settings
+from infra.settings import Api, Settings
 from infra.stages import Stage
 from infra.suppressions import OF_KEY_ROUTES, OF_OPEN_ROUTES, acknowledge
 
@@ -43,8 +43,10 @@ class FrontDoor(Construct):
     def __init__(self, scope: Construct, name: str, stage: Stage, settings: Settings, functions: Functions) -> None:
         super().__init__(scope, name)
         self._stage = stage
+        self._asked = settings.api or Api()
         self._settings = settings
         self._functions = functions
+        self.authorisation = self._asked.authorisation
         self.api = gateway.CfnApi(
             self,
             "Http",
@@ -125,8 +127,7 @@ class FrontDoor(Construct):
 
     def _most(self) -> Limit:
         """Of any route."""
-        api, stage = self._settings.api, self._stage
-        return Limit((api and api.rate) or stage.api_rate, (api and api.burst) or stage.api_burst)
+        return Limit(self._asked.rate or self._stage.api_rate, self._asked.burst or self._stage.api_burst)
 
     def _limit(self, route: Route, most: Limit) -> Limit:
         row = self._rows[route.function]

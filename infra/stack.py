@@ -47,6 +47,7 @@ class Platform(cdk.Stack):
             cdk.CfnOutput(self, f"{name.capitalize()}Url", value=url.url)
         if self.door is not None:
             cdk.CfnOutput(self, "ApiUrl", value=self.door.url)
+            cdk.CfnOutput(self, "ApiAuthorisation", value=self.door.authorisation)
         cdk.CfnOutput(self, "Store", value=self.stores.place)
         cdk.CfnOutput(self, "Stream", value=self.stores.names[STREAM])
         for name, table in self.stores.tables.items():

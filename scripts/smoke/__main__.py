@@ -58,21 +58,26 @@ def run(platform: Platform, asked: Asked, names: Collection[str] = CHECKS.keys()
     return results
 
 
-def urls_of(outputs: Path, stack: str) -> dict[str, str]:
-    """The functions' URLs in CDK's file of outputs; where there is an API, its URL stands for all of them.
-
-    Raises ValueError without that stack, or without either.
-    """
+def outputs_of(outputs: Path, stack: str) -> dict[str, str]:
+    """One stack's, in CDK's file of outputs; ``stack`` may be empty if there is only one. Raises ValueError without it."""
     stacks = json.loads(outputs.read_text())
     names = [stack] if stack else sorted(stacks)
     if len(names) != 1 or names[0] not in stacks:
         raise ValueError(f"{outputs.name} has the stacks {', '.join(sorted(stacks))}; name one with --stack")
-    stack_outputs = stacks[names[0]]
-    if api := stack_outputs.get("ApiUrl"):
+    return dict(stacks[names[0]])
+
+
+def urls_of(outputs: Path, stack: str) -> dict[str, str]:
+    """The functions' URLs; where there is an API, its URL stands for all of them.
+
+    Raises ValueError without that stack, or without either.
+    """
+    told = outputs_of(outputs, stack)
+    if api := told.get("ApiUrl"):
         return {"flags": api}
-    found = {name: stack_outputs.get(f"{name.capitalize()}Url", "") for name in FUNCTIONS}
+    found = {name: told.get(f"{name.capitalize()}Url", "") for name in FUNCTIONS}
     if not found["flags"]:
-        raise ValueError(f"{outputs.name} has neither ApiUrl nor FlagsUrl for {names[0]}")
+        raise ValueError(f"{outputs.name} has neither ApiUrl nor FlagsUrl for the stack")
     return {name: url for name, url in found.items() if url}
 
 
@@ -85,7 +90,10 @@ def platform_of(options: argparse.Namespace) -> Platform:
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ValueError(f"{url!r} is no URL of http or https")
     # On AWS the results are IAM's (infra/functions.py), at their own URL and at an API's; on this machine they aren't.
-    of_iam = FUNCTIONS if options.iam else ("results",) if is_aws(urls.get("results", urls["flags"])) else ()
+    everything = options.iam or (
+        options.outputs and outputs_of(options.outputs, options.stack).get("ApiAuthorisation") == "iam"
+    )
+    of_iam = FUNCTIONS if everything else ("results",) if is_aws(urls.get("results", urls["flags"])) else ()
     key = options.key or os.environ.get(KEY, "")
     return Platform(urls, key, time.monotonic() + options.seconds, frozenset(of_iam))
 
@@ -109,7 +117,9 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--outputs", type=Path, metavar="FILE", help="instead: what cdk deploy --outputs-file wrote")
     parser.add_argument("--stack", default="", help="which stack of the outputs, if there are several")
     parser.add_argument("--key", default="", help=f"an API key; better in {KEY}")
-    parser.add_argument("--iam", action="store_true", help="sign every question, as an API asks whose authorisation is iam")
+    parser.add_argument(
+        "--iam", action="store_true", help="sign every question, as an API's --url asks whose authorisation is iam"
+    )
     parser.add_argument("--flag", default="", help="the flag to ask for (the first of all)")
     parser.add_argument("--experiment", default="", help="the experiment to assign a user of; without it none is")
     parser.add_argument("--context", default="{}", metavar="JSON", help="of that user, so that the experiment takes them")

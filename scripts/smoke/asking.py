@@ -17,7 +17,7 @@ FUNCTIONS = ("flags", "assignments", "ingest", "results")
 REQUEST_SECONDS = 10.0
 MAX_ANSWER = 8 * 1024 * 1024
 KEY_HEADER = "X-Api-Key"
-NO_ROUTE = {"message": "Not Found"}
+API_WORDS = {403: "Forbidden", 404: "Not Found"}
 
 
 class Wrong(Exception):
@@ -42,9 +42,10 @@ class Answer:
         return self.body.decode("utf-8", "replace")
 
     @property
-    def is_of_no_route(self) -> bool:
-        """Whether an HTTP API has answered by itself that it has no such path: in its words, and with none of our headers."""
-        return self.status == 404 and "x-request-id" not in self.headers and self.json() == NO_ROUTE
+    def is_an_apis_own(self) -> bool:
+        """Whether an HTTP API has refused by itself, no such path or no signature: in its words, with none of our headers."""
+        words = API_WORDS.get(self.status)
+        return words is not None and "x-request-id" not in self.headers and self.json() == {"message": words}
 
     def json(self) -> dict[str, Any]:
         """The body. Raises Wrong when it is no JSON object."""

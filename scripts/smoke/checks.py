@@ -226,7 +226,7 @@ def wrong_input(platform: Platform, asked: Asked) -> str:
     for function, method, path, body, status in cases:
         answer = platform.ask(function, method, path, body).expect(status)
         found = answer.json()
-        if path == NO_PATH and answer.is_of_no_route:  # no function has that path: an API knows it by itself
+        if path == NO_PATH and answer.is_an_apis_own:  # no function has that path: an API knows it by itself
             continue
         if not isinstance(found.get("error", found.get("errorDetails")), str):
             raise Wrong(f"{answer.line}: {status} without a sentence")
@@ -243,8 +243,8 @@ def no_exceptions(platform: Platform, asked: Asked) -> str:
 
 
 def security_headers(platform: Platform, asked: Asked) -> str:
-    """All answers have the headers that protect them, and an id that finds their log line; but for an API's own 404."""
-    ours = [answer for answer in platform.answers if not answer.is_of_no_route]
+    """All answers have the headers that protect them, and an id that finds their log line; but for an API's own refusals."""
+    ours = [answer for answer in platform.answers if not answer.is_an_apis_own]
     for answer in ours:
         for name, value in HEADERS.items():
             if answer.headers.get(name) != value:
@@ -273,18 +273,20 @@ def cors(platform: Platform, asked: Asked) -> str:
 
 
 def access(platform: Platform, asked: Asked) -> str:
-    """Who brings no key, or a wrong one, is refused."""
-    if not platform.key:
+    """Who brings no key, or a wrong one, is refused; where everything has to be signed, who hasn't."""
+    signed = "flags" in platform.signed
+    if not platform.key and not signed:
         raise Skipped("no --key")
+    status = 403 if signed else 401
     questions: list[tuple[str, str, object]] = [
         ("flags", SINGLE, {"user_id": asked.user, "flag_key": asked.flag}),
         ("assignments", "/assign", {"user_id": asked.user, "experiment_key": asked.experiment or NO_FLAG}),
         ("ingest", "/events", {"event_type": EVENT, "user_id": asked.user}),
     ]
     for function, path, body in questions:
-        platform.ask(function, "POST", path, body, with_key=False).expect(401)
-        platform.ask(function, "POST", path, body, {"X-Api-Key": "smoke-not-a-key"}, with_key=False).expect(401)
-    return "401 without a key, and with a wrong one"
+        platform.ask(function, "POST", path, body, with_key=False).expect(status)
+        platform.ask(function, "POST", path, body, {"X-Api-Key": "smoke-not-a-key"}, with_key=False).expect(status)
+    return f"{status} without a {'signature' if signed else 'key'}, and with a wrong key"
 
 
 # In this order: later ones use what earlier ones found; those about every answer come at the end.

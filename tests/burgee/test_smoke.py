@@ -373,6 +373,8 @@ URL = "https://xyz.lambda-url.eu-central-1.on.aws"
     [
         ({"ApiUrl": API, "FlagsUrl": URL, "ResultsUrl": URL}, [], {"flags": API}, {"results"}),
         ({"ApiUrl": API}, ["--iam"], {"flags": API}, set(FUNCTIONS)),
+        ({"ApiUrl": API, "ApiAuthorisation": "iam"}, [], {"flags": API}, set(FUNCTIONS)),
+        ({"ApiUrl": API, "ApiAuthorisation": "api-key"}, [], {"flags": API}, {"results"}),
         ({"FlagsUrl": URL, "ResultsUrl": URL}, [], {"flags": URL, "results": URL}, {"results"}),
         ({"FlagsUrl": "http://127.0.0.1:8080"}, [], {"flags": "http://127.0.0.1:8080"}, set()),
     ],
@@ -380,7 +382,7 @@ URL = "https://xyz.lambda-url.eu-central-1.on.aws"
 def test_inf_08_an_apis_url_stands_for_all(
     tmp_path: Path, outputs: dict[str, str], more: list[str], asked: dict[str, str], signed: set[str]
 ) -> None:
-    """Results are IAM's there as well as at their own URL; with ``--iam`` all of it is."""
+    """Results are IAM's there as well as at their own URL; with ``--iam``, or by what the stack says, all of it is."""
     path = tmp_path / "outputs.json"
     path.write_text(json.dumps({"burgee-dev": outputs}))
     platform = platform_of(options_of(["--outputs", str(path), *more]))
@@ -410,9 +412,27 @@ def test_inf_08_an_apis_own_404_is_right_for_no_path_alone(up: Up, body: dict[st
         assert failed(broken.url, all_asked(), names=names).keys() == fails
 
     def none(answer: Answer) -> None:
-        if answer.path == "/assign":
-            answer.status, answer.headers = 404, {"content-type": "application/json"}
+        if (answer.path, answer.status) == ("/assign", 404):  # of an experiment that isn't there: the function says it
+            answer.headers = {"content-type": "application/json"}
             answer.put({"message": "Not Found"})
 
     with Broken(up.url, none) as broken:
         assert "wrong-input" in failed(broken.url, all_asked(), names=names)
+
+
+def test_inf_08_who_has_not_signed_is_refused(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an API that asks everybody to: before a function is asked, so without our headers."""
+    monkeypatch.setattr("scripts.smoke.asking._signature", lambda *_: {"Authorization": "signed"})
+
+    def guard(answer: Answer) -> None:
+        if "authorization" not in broken.sent[-1]:
+            answer.status, answer.headers = 403, {"content-type": "application/json"}
+            answer.put({"message": "Forbidden"})
+
+    names = ("wrong-input", "access", "security-headers")
+    with Broken(up.url, guard) as broken:
+        platform = Platform({"flags": broken.url}, "", time.monotonic() + 40, frozenset(FUNCTIONS))
+        assert {each.check: each.outcome for each in run(platform, all_asked(), names)} == dict.fromkeys(names, "ok")
+        assert {each.outcome for each in run(Platform({"flags": broken.url}), all_asked(), ("wrong-input",))} == {"FAILED"}
+    platform = Platform({"flags": up.url}, "", time.monotonic() + 40, frozenset(FUNCTIONS))
+    assert [each.outcome for each in run(platform, all_asked(), ("access",))] == ["FAILED"], "nobody asks for a signature there"

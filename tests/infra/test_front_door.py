@@ -64,8 +64,18 @@ def test_inf_08_its_url_is_told(templates: dict[str, Template], stage: Stage) ->
     outputs = templates[stage.name].document["Outputs"]
     name, _ = one(templates[stage.name], "Api")
     assert outputs["ApiUrl"]["Value"] == {"Fn::GetAtt": [name, "ApiEndpoint"]}
+    assert outputs["ApiAuthorisation"] == {"Value": "iam" if stage is STAGING else "api-key"}
     urls = {f"{row.name.capitalize()}Url" for row in WITH_URL}
     assert urls & outputs.keys() == (urls if SETTINGS[stage].api == Api() else set())
+
+
+@pytest.mark.parametrize("api", [None, Api(), Api("iam"), Api(function_urls=False)], ids=str)
+def test_inf_08_what_callers_must_show_is_the_same_at_every_door(api: Api | None) -> None:
+    """With ``iam`` the functions' own URLs ask for it as well, if they are there."""
+    settings = Settings(api=api)
+    for row in FUNCTIONS:
+        assert settings.asks_for(row) == ("iam" if row.url and api == Api("iam") else row.url)
+        assert settings.has_url(row) == (row.url is not None and api != Api(function_urls=False))
 
 
 # --- routes and permissions --------------------------------------------------------------------------------------------
