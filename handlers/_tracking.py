@@ -62,6 +62,7 @@ NUMBERED = 1_024  # events that share a random number but for its last digits
 SAMPLING_SEED = 0x7261_7465  # users are sampled by another hash than the ones that flags split by
 _ALL = 2**32
 _NUMBERS = tuple([f"{number:04x}" for number in range(NUMBERED)])
+_NO_CONTEXT = ',"context":{}'
 _BETWEEN = f'","event_type":"{FLAG_EVALUATION}","timestamp":"'
 _quote = encode_basestring_ascii
 _encode = JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
@@ -162,8 +163,8 @@ class Tracker:
         self._window = -1
         self._second: tuple[int, str] = (-(2**63), "")  # when the known one began, in ns, and its text
         sampled = "" if self._limit >= _ALL else f'"rate":{rate}'
-        self._end = f'}},"metadata":{{{sampled}}}}}\n' if sampled else "}}\n"
-        self._named = f'}},"metadata":{{{sampled}{sampled and ","}"request_id":'
+        self._end = _NO_CONTEXT + (f'}},"metadata":{{{sampled}}}}}\n' if sampled else "}}\n")
+        self._named = f'{_NO_CONTEXT}}},"metadata":{{{sampled}{sampled and ","}"request_id":'
         self._lock = allocate_lock()
         self.dropped: dict[str, int] = {}
         self.pending = False
@@ -194,9 +195,12 @@ class Tracker:
             if not 0 <= now - begun < 1_000_000_000:
                 begun, second = self._turn(now)
             moment = THOUSANDTHS[(now - begun) // 1_000_000]
-            request_id = None if request is None else request.request_id
-            end = self._end if not request_id else f"{self._named}{_quote(request_id[:MAX_REQUEST_ID])}}}}}\n"
-            end = f',"context":{self._context(context) if self._attributes else "{}"}{end}'
+            if request is not None and (asked := request.request_id):
+                end = f"{self._named}{_quote(asked[:MAX_REQUEST_ID])}}}}}\n"
+            else:
+                end = self._end
+            if self._attributes:
+                end = f',"context":{self._context(context)}{end[len(_NO_CONTEXT) :]}'
             number = len(rows)
             if number == 1:
                 try:
