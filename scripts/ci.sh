@@ -115,8 +115,8 @@ coverage_leg() {
     "$python" scripts/coverage_gate.py "$VENV/coverage.json" evaluator=90 config_sync=90 handlers=90
 }
 
-pure_leg() { # what `import evaluator` is used by; the tests of both cores ran above
-    BURGEE_CORE=pure EVALUATOR_IMPL=pure make test ARGS="tests/evaluator tests/handlers tests/faults tests/golden tests/conformance"
+pure_leg() { # what `import evaluator` is used by; the tests of both cores, and a thousand schedules of faults, ran above
+    BURGEE_CORE=pure EVALUATOR_IMPL=pure BURGEE_FAULTS=200 make test ARGS="tests/evaluator tests/handlers tests/faults tests/golden tests/conformance"
 }
 
 # older_leg VERSION: the same suite on an older Python, where there is one. Left out is what that Python has no part in: the rules
@@ -149,11 +149,12 @@ leg test here test_leg
 leg coverage here coverage_leg
 leg pure here pure_leg
 leg parity here make parity
-leg golden here make golden
 leg fuzz here make fuzz
 leg model here make model
-leg conformance here make conformance
 leg bench-gate alone make bench-gate
+# Only by name: `test` runs the same tests on the same core, in the same way.
+if named golden; then leg golden here make golden; fi
+if named conformance; then leg conformance here make conformance; fi
 # Only by name: the oldest and the newest leave little for it to find, and it takes as long as they do.
 if named python-3.12; then leg python-3.12 here older_leg 3.12; fi
 
