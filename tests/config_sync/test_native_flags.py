@@ -7,6 +7,8 @@ import pytest
 
 from config_sync.compile import compile_project
 from evaluator import Evaluator
+from handlers._counters import experiment_part
+from handlers._experiments import experiments_of
 from tests.config_sync.native import ask, chosen, codes_of, compiled, evaluator, let_in, users
 
 PAIR = [{"key": "control", "allocation": 0.7}, {"key": "treatment", "allocation": 0.3}]
@@ -268,6 +270,29 @@ def test_a_key_of_a_flag_and_an_experiment_belongs_to_the_flag() -> None:
     assert codes_of(result) == ["KEY-CONFLICT"]
     assert result.project is not None
     assert [found.key for found in result.project.flags] == ["both"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("7", "exp_7", True),
+        (7, "7", True),
+        (None, "exp_one", True),
+        ("exp_7", "exp_exp_7", False),
+        ("7", "8", False),
+        (None, None, False),
+    ],
+)
+def test_agg_02_experiments_that_would_share_their_counters_are_told(first: object, second: object, shared: bool) -> None:
+    """As the processor makes its keys: with ``exp_`` before an id, but once."""
+    items = {
+        key: {"status": "active", "variants": PAIR, "experiment_id": id_} for key, id_ in (("one", first), ("two", second))
+    }
+    result = compiled(experiments=items)
+    assert codes_of(result) == ["SHARED-COUNTERS"] * shared
+    assert result.snapshot is not None
+    parts = {experiment_part(experiment.id) for experiment in experiments_of(Evaluator(result.snapshot)).values()}
+    assert len(parts) == 2 - shared
 
 
 @pytest.mark.parametrize(

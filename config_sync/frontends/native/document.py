@@ -94,11 +94,16 @@ class _Translator:
     def _experiments(self) -> Iterable[Entry]:
         """Experiments whose keys aren't flags' keys: the flag lives."""
         flags = {entry.key for entry in self._sections["flags"]}
+        counted: dict[str, str] = {}  # as whom the counters know an experiment, and its key
         for entry in self._sections["experiments"]:
             if entry.key in flags:
                 message = f"{entry.key!r} is a flag's key already; the experiment is left out"
                 self._notes.error("KEY-CONFLICT", message, key_of(entry.origin, "key"), "rename one of them")
             else:
+                first = counted.setdefault(_counted_as(entry), entry.key)
+                if first != entry.key:
+                    message = f"{entry.key!r} and {first!r} count as one experiment: their events can't be told apart"
+                    self._notes.warning("SHARED-COUNTERS", message, entry.origin, "give one another experiment_id")
                 yield entry
 
     # --- what flags refer to ------------------------------------------------------------------------------------------
@@ -180,6 +185,13 @@ def _spread(conditions: dict[str, ir.Condition], broken: set[str]) -> set[str]:
         if not more:
             return spread
         spread |= more
+
+
+def _counted_as(entry: Entry) -> str:
+    """An experiment's id as the keys of counters have it (docs/event-processor.md): with ``exp_`` before it, but once."""
+    found = entry.data.get("experiment_id") if isinstance(entry.data, dict) else None
+    name = str(entry.key if found is None else found)
+    return name if name.startswith("exp_") else f"exp_{name}"
 
 
 def is_full(data: dict[str, Any]) -> bool:
