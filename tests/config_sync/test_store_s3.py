@@ -213,15 +213,14 @@ def test_a_profile_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nobody_there(aws: Aws) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     retries: Any = {"mode": "standard", "total_max_attempts": 1}
-    client = aws.session.client("s3", endpoint_url=f"http://127.0.0.1:{port}", config=Config(retries=retries))
-    store = S3Store("bucket", "p", client)
-    for ask in (lambda: store.get("x"), lambda: store.create("x", b""), lambda: store.replace("x", b"", None)):
-        with pytest.raises(StoreError, match=r"no whole answer in time \(EndpointConnectionError\); check the network"):
-            ask()
+    with socket.socket() as nobody:  # bound, so that it is nobody else's, and not listening
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        store = S3Store("bucket", "p", aws.session.client("s3", endpoint_url=url, config=Config(retries=retries)))
+        for ask in (lambda: store.get("x"), lambda: store.create("x", b""), lambda: store.replace("x", b"", None)):
+            with pytest.raises(StoreError, match=r"no whole answer in time \(EndpointConnectionError\); check the network"):
+                ask()
 
 
 # --- bodies -----------------------------------------------------------------------------------------------------------

@@ -266,7 +266,7 @@ def _drip_answer(peer: Peer) -> None:
 def test_a_lost_answer_is_a_timeout_and_nothing_is_sent_again(behaviour: Behaviour) -> None:
     with Player(behaviour) as player:
         start = time.monotonic()
-        error = fails(player.endpoint, 1.0)
+        error = fails(player.endpoint, 3.0)
         assert (error.kind, error.sent) == ("timeout", True)
         assert time.monotonic() - start < LATE_SECONDS
         assert player.connections == len(player.requests) == 1

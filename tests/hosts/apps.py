@@ -68,16 +68,18 @@ def forked() -> None:
 
 
 def greenlets() -> None:
-    """For each line: two hundred greenlets ask at once; says what they got, and how often the store was asked."""
+    """For each line: a look is due, and two hundred greenlets ask at once; what they got, and how often the store was asked."""
     import gevent
 
     print(answer(), flush=True)
+    made: Any = reader()
     for _ in sys.stdin:
-        checks = reader().checks
+        made._due = made._from  # as if the interval were over; it is longer than this takes on any machine
+        checks = made.checks
         jobs = [gevent.spawn(answer) for _ in range(200)]
         gevent.joinall(jobs, timeout=120)
         texts = sorted({str(json.loads(job.value)["text"]) for job in jobs})
-        print(json.dumps({"texts": texts, "checks": reader().checks - checks}), flush=True)
+        print(json.dumps({"texts": texts, "checks": made.checks - checks}), flush=True)
 
 
 def restored() -> None:
