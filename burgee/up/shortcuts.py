@@ -6,15 +6,17 @@ that expression deeply, trying every name that a member of an answer might have,
 
 import copy
 import inspect
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from moto.core import responses
 from moto.core.serialize import AttributePickerContext, ResponseSerializer, XFormedAttributePicker
 from moto.core.utils import get_value
-from moto.dynamodb.parsing import ast_nodes, validators
+from moto.dynamodb.parsing import ast_nodes, expressions, validators
 
-_nodes: Any = ast_nodes  # a module without types
+_nodes: Any = ast_nodes  # modules without types
+_parser: Any = expressions.UpdateExpressionParser  # type: ignore[attr-defined]
+_moto_parsed = _parser.make
 _moto_value = ResponseSerializer.get_value
 _names: dict[tuple[int, str], tuple[Any, Any, tuple[str, ...]]] = {}
 _MISSING = object()
@@ -24,6 +26,7 @@ _no_hook = _nodes.DepthFirstTraverser.pre_processing_of_child
 def apply() -> None:
     """Takes them in this process. A second call changes nothing."""
     replaced: tuple[tuple[Any, str, Any], ...] = (
+        (_parser, "make", staticmethod(_parsed)),
         (_nodes.DepthFirstTraverser, "traverse_node_recursively", _traverse),
         (_nodes.Node, "find_clauses", _find_clauses),
         (validators, "deepcopy", _copied),
@@ -35,6 +38,12 @@ def apply() -> None:
 
 
 # --- expressions of DynamoDB ------------------------------------------------------------------------------------------
+
+
+@lru_cache(1_024)
+def _parsed(expression: str) -> Any:
+    """An update's expression is parsed twice a request, and requests have the same ones. What is changed later is a copy."""
+    return _moto_parsed(expression)
 
 
 class _Among(dict[Any, bool]):
