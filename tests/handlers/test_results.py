@@ -425,6 +425,19 @@ def test_mon_04_the_schedule_keeps_looks_and_counts_alarms(
     assert alarm["observed"] == {"control": 200, "treatment": 500}
 
 
+def test_the_environment_says_the_horizon_and_how_long_looks_are_kept(
+    running: Any, table: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed(table)
+    monkeypatch.setenv("BURGEE_RESULTS_HORIZON", "777")
+    monkeypatch.setenv("BURGEE_LOOK_TTL_DAYS", "3")
+    results.reset_results()
+    results.handler(SCHEDULED, None)
+    (item,) = table.items(counters.looks_partition(SHOP, 1))
+    assert int(item["ttl"]) == NOW_MS // 1_000 + 3 * 86_400
+    assert document()["method"]["horizon"] == 777
+
+
 def test_looks_are_a_hundredth_of_the_phases_age_apart(running: Any, table: Counted, clock: Clock) -> None:
     seed(table)
     table.phase(SHOP, 1, NOW_MS - 10 * DAY_MS, HALVES)

@@ -62,6 +62,12 @@ def exposed(users: int, buyers: int) -> dict[str, Totals]:
     return {EXPOSURE: totals(users), "purchase": totals(buyers)}
 
 
+@pytest.mark.parametrize(("names", "control"), [(("blue", "control", "red"), "control"), (("blue", "red"), "blue"), ((), None)])
+def test_control_is_the_variant_of_that_name_or_the_first(names: tuple[str, ...], control: str | None) -> None:
+    experiment = Experiment("exp_1", "checkout", "Checkout", "active", dict.fromkeys(names, 0.5))
+    assert document(experiment, [], None, {}, NOW_MS)["control"] == control
+
+
 @pytest.mark.parametrize(
     ("users", "buyers", "enough"),
     [
