@@ -22,6 +22,7 @@ from evaluator.snapshot.manifest import POINTER, Manifest, object_name, parse, s
 from handlers._kinesis import MAX_WAITING
 from infra.alarms import ALARMS, MINUTE, SQS
 from tests.burgee.platform import Up
+from tests.burgee.server import until
 from tests.conftest import ROOT
 from tests.infra.alarming import IN_ALARM, OK, Cloud
 
@@ -107,12 +108,21 @@ class Play:
         return self.up.ask("POST", "/events/batch", json={"events": events}).status_code
 
     def empty(self, bucket: str) -> None:
-        """Nothing is there any more, not even the bucket."""
+        """Nothing is there any more, not even the bucket. Somebody may be writing into it meanwhile."""
         s3 = self.client("s3")
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            for item in page.get("Contents", []):
-                s3.delete_object(Bucket=bucket, Key=item["Key"])
-        s3.delete_bucket(Bucket=bucket)
+
+        def is_gone() -> bool:
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+                for item in page.get("Contents", []):
+                    s3.delete_object(Bucket=bucket, Key=item["Key"])
+            try:
+                s3.delete_bucket(Bucket=bucket)
+            except s3.exceptions.ClientError as error:
+                assert error.response["Error"]["Code"] == "BucketNotEmpty"
+                return False
+            return True
+
+        until(is_gone)
 
 
 def quiet(play: Play) -> None:
