@@ -108,7 +108,7 @@ test_leg() { # the README's own test command, with coverage switched on from out
     [ -n "$command" ] || { echo "README.md names no test command" && return 1; }
     rm -f .coverage .coverage.*
     # Meanwhile the leg `deployed` may be installing ministack; what needs it is that leg's.
-    BURGEE_MINISTACK=none BURGEE_CORE=fast BURGEE_PARITY_PAIRS=5000 BURGEE_SPOILED=1000 BURGEE_FUZZ=300 BURGEE_MODEL=40 PYTEST_ADDOPTS="--cov --cov-report=" bash -c "$command"
+    BURGEE_MINISTACK=none BURGEE_CORE=fast BURGEE_PARITY_PAIRS=5000 BURGEE_SPOILED=1000 BURGEE_FUZZ=300 BURGEE_MODEL=40 PYTEST_ADDOPTS="--cov --cov-report= --durations=15 --durations-min=10" bash -c "$command"
 }
 
 coverage_leg() {
